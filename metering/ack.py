@@ -6,7 +6,7 @@ from pydantic import Field, ValidationError
 
 from metering import note
 from metering.errors import NoteError, RecordError
-from metering.record import Digest, Millis, Name, Seq, Stream, _Part
+from metering.record import Digest, Millis, Name, Seq, Stream, WirePart
 from metering.topics import GatewayId
 from metering.ulid import PATTERN as ULID_PATTERN
 
@@ -16,7 +16,7 @@ MAX_HELD: Final = 32
 Ulid = Annotated[str, Field(pattern=ULID_PATTERN)]
 
 
-class StreamAck(_Part):
+class StreamAck(WirePart):
     """How far one stream is in the journal."""
 
     through: Seq
@@ -25,7 +25,7 @@ class StreamAck(_Part):
     """The digest of record `through`; null when that is 0."""
 
 
-class HeldPart(_Part):
+class HeldPart(WirePart):
     """One record that is stored but cannot be used yet."""
 
     stream: Stream
@@ -33,7 +33,7 @@ class HeldPart(_Part):
     reason: str
 
 
-class Ack(_Part):
+class Ack(WirePart):
     """A signed, cumulative acknowledgement to one gateway."""
 
     type: Literal["sakugen.ack/1"] = ACK_TYPE

@@ -28,11 +28,13 @@ Millis = Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]
 Quanta = Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]
 
 
-class _Part(BaseModel):
+class WirePart(BaseModel):
+    """A part of a wire document: no unknown keys, no coercion."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class ClockPart(_Part):
+class ClockPart(WirePart):
     """What the gateway knew about its clock when it sealed the record."""
 
     state: Annotated[ClockState, Field(strict=False)]
@@ -58,7 +60,7 @@ class Header(BaseModel):
         return GatewayId(self.site, self.gateway)
 
 
-class _Common(_Part):
+class _Common(WirePart):
     type: Literal["sakugen.record/1"] = RECORD_TYPE
     site: Name
     gateway: Name
@@ -83,7 +85,7 @@ class _Common(_Part):
         return self
 
 
-class RecordRef(_Part):
+class RecordRef(WirePart):
     """Names one record."""
 
     stream: Stream
@@ -91,7 +93,7 @@ class RecordRef(_Part):
     digest: Digest
 
 
-class MeterPart(_Part):
+class MeterPart(WirePart):
     """The instrument as the gateway knows it."""
 
     make: str
@@ -99,7 +101,7 @@ class MeterPart(_Part):
     serial: str
 
 
-class BlockPart(_Part):
+class BlockPart(WirePart):
     """One Modbus request: consecutive registers read together."""
 
     function: Literal[3, 4]
@@ -107,7 +109,7 @@ class BlockPart(_Part):
     count: Annotated[int, Field(ge=1, le=125)]
 
 
-class PointPart(_Part):
+class PointPart(WirePart):
     """One measurand of one metering point, and the register of the device map that holds it."""
 
     point: Name
@@ -117,7 +119,7 @@ class PointPart(_Part):
     register_name: str = Field(alias="register")
 
 
-class GroupPart(_Part):
+class GroupPart(WirePart):
     """One device's registers that are polled together."""
 
     group: str
@@ -164,7 +166,7 @@ class Birth(_Common):
         ]
 
 
-class GroupReadings(_Part):
+class GroupReadings(WirePart):
     """The readings of one group over some slots."""
 
     group: str

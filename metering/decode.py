@@ -1,0 +1,175 @@
+"""From register words to quanta: any 16-bit words give a value or a reason, never an exception.
+
+Used twice on the way of a tonne: by the gateway when it reads, and by a verifier when he decodes the raw words again.
+"""
+
+import base64
+import binascii
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from metering.devicemap import Register, WordType
+from metering.measurands import INT64_MAX, INT64_MIN
+from metering.quality import Quality
+
+_SCALE_MISSING = 0x8000  # SunSpec: a sunssf register that is not implemented
+_SCALE_LIMIT = 10  # SunSpec: a sunssf lies between -10 and 10
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Consecutive registers that one request reads."""
+
+    function: int
+    address: int
+    count: int
+
+
+def decode(register: Register, words: Sequence[int], scale_word: int | None = None) -> int | Quality:
+    """Decode one register.
+
+    Args:
+        register: what the words mean.
+        words: its 16-bit words in address order.
+        scale_word: the word of its scale register, when it has one.
+
+    Returns:
+        The value in quanta of its measurand, rounded to the nearest quantum (half to even), or why there is none.
+    """
+    number = _number(register, words)
+    if isinstance(number, Quality):
+        return number
+    step = _step(register, scale_word)
+    if isinstance(step, Quality):
+        return step
+    quanta = round(number * step)
+    return quanta if INT64_MIN <= quanta <= INT64_MAX else Quality.OUT_OF_RANGE
+
+
+def resolution(register: Register, words: Sequence[int], scale_word: int | None = None) -> int | None:
+    """How far apart two neighbouring values of a register are.
+
+    Args:
+        register: what the words mean.
+        words: its 16-bit words; a float's resolution depends on its value.
+        scale_word: the word of its scale register, when it has one.
+
+    Returns:
+        The register step, rounded up [quanta]; None when the words hold no value.
+    """
+    number = _number(register, words)
+    step = _step(register, scale_word)
+    if isinstance(number, Quality) or isinstance(step, Quality):
+        return None
+    if register.type.is_float:
+        step *= Fraction(2) ** (_float_exponent(number) - (23 if register.type is WordType.F32 else 52))
+    return math.ceil(step)
+
+
+def _float_exponent(number: Fraction) -> int:
+    return math.frexp(float(number))[1] - 1 if number else 0
+
+
+def _number(register: Register, words: Sequence[int]) -> Fraction | Quality:
+    bits = _bits(register, words)
+    if bits in register.sentinels:
+        return Quality.SENTINEL
+    size = register.words * 2
+    if not register.type.is_float:
+        return Fraction(int.from_bytes(bits.to_bytes(size), signed=register.type.is_signed))
+    (number,) = struct.unpack(">f" if size == 4 else ">d", bits.to_bytes(size))  # noqa: PLR2004 - bytes of an f32
+    if math.isnan(number):
+        return Quality.SENTINEL
+    return Quality.OUT_OF_RANGE if math.isinf(number) else Fraction(number)
+
+
+def _bits(register: Register, words: Sequence[int]) -> int:
+    ordered = words if register.word_order == "big" else tuple(reversed(words))
+    data = b"".join(word.to_bytes(2, register.byte_order) for word in ordered)
+    return int.from_bytes(data)
+
+
+def _step(register: Register, scale_word: int | None) -> Fraction | Quality:
+    step = register.scale * register.measurand.quanta_per_unit
+    if register.scale_register is None:
+        return step
+    if scale_word is None or scale_word == _SCALE_MISSING:
+        return Quality.SENTINEL
+    exponent = scale_word - 0x10000 if scale_word & 0x8000 else scale_word
+    if abs(exponent) > _SCALE_LIMIT:
+        return Quality.OUT_OF_RANGE
+    return step * Fraction(10) ** exponent
+
+
+def words_at(
+    blocks: Sequence[Block], words: Sequence[int], function: int, address: int, count: int
+) -> tuple[int, ...] | None:
+    """Find registers in the words of a group's blocks.
+
+    Args:
+        blocks: the group's blocks, in birth order.
+        words: the words of all blocks, one after the other.
+        function: 3 or 4.
+        address: the first register.
+        count: how many registers.
+
+    Returns:
+        Their words, or None when no single block holds them all.
+    """
+    start = 0
+    for block in blocks:
+        offset = address - block.address
+        if block.function == function and offset >= 0 and offset + count <= block.count:
+            return tuple(words[start + offset : start + offset + count])
+        start += block.count
+    return None
+
+
+def register_words(
+    register: Register, blocks: Sequence[Block], words: Sequence[int]
+) -> tuple[tuple[int, ...], int | None] | None:
+    """Find the words of a register and of its scale register in the words of a group's blocks.
+
+    Returns:
+        The register's words and the scale register's word (None when it has none), or None when the blocks lack them.
+    """
+    own = words_at(blocks, words, register.function, register.address, register.words)
+    if own is None:
+        return None
+    if register.scale_register is None:
+        return own, None
+    scale = words_at(blocks, words, register.function, register.scale_register.address, 1)
+    return None if scale is None else (own, scale[0])
+
+
+def decode_in(register: Register, blocks: Sequence[Block], words: Sequence[int]) -> int | Quality:
+    """Decode one register out of the words of a group's blocks.
+
+    Returns:
+        The value in quanta, or why there is none; `bad-frame` when the blocks do not hold the register.
+    """
+    found = register_words(register, blocks, words)
+    return Quality.BAD_FRAME if found is None else decode(register, *found)
+
+
+def pack_words(words: Sequence[int]) -> str:
+    """Write words as the base64 of their big-endian bytes; no words give the empty string."""
+    return base64.b64encode(struct.pack(f">{len(words)}H", *words)).decode()
+
+
+def unpack_words(text: str) -> tuple[int, ...]:
+    """Read words from the base64 of their big-endian bytes.
+
+    Raises:
+        ValueError: when the text is not base64 of whole words.
+    """
+    try:
+        data = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise ValueError(f"raw words are not base64: {text[:40]!r}") from None
+    if len(data) % 2:
+        raise ValueError(f"raw words have an odd number of bytes ({len(data)})")
+    return struct.unpack(f">{len(data) // 2}H", data)
