@@ -1,0 +1,192 @@
+"""What any test may ask for: a deadline instead of a sleep, a free port, and real peers on loopback.
+
+A peer that is not installed skips the test, unless SAKUGEN_REQUIRE_REAL=1 (set by .ci/run), which makes that a failure.
+"""
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from sakugen.broker import EmbeddedBroker
+
+LOOPBACK = "127.0.0.1"
+START_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 10.0
+
+
+class WaitUntil(Protocol):
+    """Returns as soon as the predicate holds; fails the test when it does not within the time."""
+
+    def __call__(self, predicate: Callable[[], object], timeout_s: float = 10.0) -> None: ...
+
+
+def _wait_until(predicate: Callable[[], object], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not predicate():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not so within {timeout_s} s: {getattr(predicate, '__qualname__', predicate)}")
+        time.sleep(0.01)
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> WaitUntil:
+    """`wait_until(lambda: store.count() == 3, timeout_s=5)`."""
+    return _wait_until
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """`free_port()` names a port that was free just now."""
+    return _free_port
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+@dataclass
+class Peer:
+    """A process that is not ours, on a port of its own; it can be ended and started again on the same files."""
+
+    command: list[str]
+    port: int
+    log: Path
+    is_up: Callable[[], bool]
+    host: str = LOOPBACK
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=subprocess.STDOUT)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self.is_up():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                pytest.fail(f"{self.command[0]} does not answer on port {self.port}:\n{self.log.read_text()[-2000:]}")
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it in an orderly way."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def _installed(name: str) -> str:
+    # Debian puts servers where the PATH of an ordinary user does not look.
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is not None:
+        return found
+    message = f"{name} is not installed (apt-get install {'influxdb' if name == 'influxd' else name})"
+    if os.environ.get("SAKUGEN_REQUIRE_REAL") == "1":
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> "Iterator[EmbeddedBroker]":
+    """The embedded broker, which is part of the installation: MQTT 5 on loopback, never skipped."""
+    from sakugen.broker import EmbeddedBroker
+
+    with EmbeddedBroker(_free_port(), tmp_path) as embedded:
+        yield embedded
+
+
+def _mosquitto_config(port: int) -> str:
+    return f"listener {port} {LOOPBACK}\nallow_anonymous true\npersistence false\nlog_dest stdout\n"
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[Peer]:
+    """A real mosquitto with its defaults (nothing survives a restart), on loopback."""
+    binary = _installed("mosquitto")
+    port = _free_port()
+    config = tmp_path / "mosquitto.conf"
+    config.write_text(_mosquitto_config(port))
+    peer = Peer([binary, "-c", str(config)], port, tmp_path / "mosquitto.log", lambda: _answers(port))
+    peer.start()
+    yield peer
+    peer.stop()
+
+
+def _influxd_config(folder: Path, http_port: int, rpc_port: int) -> str:
+    return f"""
+reporting-disabled = true
+bind-address = "{LOOPBACK}:{rpc_port}"
+
+[meta]
+dir = "{folder / "meta"}"
+
+[data]
+dir = "{folder / "data"}"
+wal-dir = "{folder / "wal"}"
+
+[monitor]
+store-enabled = false
+
+[continuous_queries]
+enabled = false
+
+[http]
+bind-address = "{LOOPBACK}:{http_port}"
+log-enabled = false
+"""
+
+
+def _pings(port: int) -> bool:
+    connection = http.client.HTTPConnection(LOOPBACK, port, timeout=1)
+    try:
+        connection.request("GET", "/ping")
+        return connection.getresponse().status == http.HTTPStatus.NO_CONTENT
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def influxd(tmp_path: Path) -> Iterator[Peer]:
+    """A real influxd 1.x without authentication or databases, on loopback."""
+    binary = _installed("influxd")
+    port = _free_port()
+    config = tmp_path / "influxdb.conf"
+    # Its port for backups defaults to 8088, whatever the HTTP port is, so two would meet there.
+    config.write_text(_influxd_config(tmp_path / "influxd", port, _free_port()))
+    peer = Peer([binary, "run", "-config", str(config)], port, tmp_path / "influxd.log", lambda: _pings(port))
+    peer.start()
+    yield peer
+    peer.stop()
