@@ -1,0 +1,130 @@
+"""A bundle is the same bytes for the same statement, and what is not a bundle is refused before it is read."""
+
+import io
+import struct
+import zipfile
+
+import pytest
+
+from registry.bundle import MANIFEST, frame, manifest_faults, read_bundle, unframe, write_bundle
+from registry.errors import BundleError
+
+FILES = {
+    "statement.json": b"{}",
+    "project.toml": b"id = 'x'\n",
+    "evidence/01JFXP0000QZ8V6ZJ3T5N7R9WA.records": b"\0\0\0\1x",
+    f"maps/{'0' * 64}.toml": b"",
+}
+
+
+def _written(files, tmp_path):
+    path = tmp_path / "bundle.zip"
+    write_bundle(path, files)
+    return path
+
+
+def _zip(tmp_path, entries, method=zipfile.ZIP_STORED):
+    path = tmp_path / "crafted.zip"
+    with zipfile.ZipFile(path, "w", method) as archive:
+        for name, data in entries:
+            archive.writestr(name, data)
+    return path
+
+
+def test_the_same_files_give_the_same_bytes_in_whatever_order():
+    first, second = io.BytesIO(), io.BytesIO()
+    write_bundle(first, FILES)
+    write_bundle(second, dict(reversed(FILES.items())))
+    assert first.getvalue() == second.getvalue()
+
+
+def test_what_was_written_is_read_back_and_agrees_with_its_manifest(tmp_path):
+    files = read_bundle(_written(FILES, tmp_path))
+    assert next(iter(files)) == MANIFEST
+    assert {name: files[name] for name in FILES} == FILES
+    assert manifest_faults(files) == []
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "log/x", "manifest.json", "evidence/x.records", "maps/x.toml"])
+def test_a_foreign_name_is_neither_written_nor_read(tmp_path, name):
+    with pytest.raises(BundleError, match="no place in a bundle"):
+        write_bundle(tmp_path / "x.zip", {name: b""})
+    if name != "manifest.json":
+        with pytest.raises(BundleError, match="no place in a bundle"):
+            read_bundle(_zip(tmp_path, [(name, b"")]))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_entry_that_occurs_twice_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="occurs twice"):
+        read_bundle(_zip(tmp_path, [("keys.toml", b"a"), ("keys.toml", b"b")]))
+
+
+def test_a_compressed_entry_is_refused_so_that_nothing_can_swell(tmp_path):
+    with pytest.raises(BundleError, match="compressed"):
+        read_bundle(_zip(tmp_path, [("keys.toml", b"\0" * 1_000_000)], zipfile.ZIP_DEFLATED))
+
+
+def test_entries_that_share_their_bytes_are_refused(tmp_path):
+    """Twenty names for one megabyte: the directory claims more than the file holds."""
+    path = _zip(tmp_path, [(f"maps/{n:064}.toml", b"x" * 1000) for n in range(20)])
+    data = path.read_bytes()
+    first = data.index(b"PK\x01\x02")
+    shared = bytearray(data)
+    shared[first + 20 : first + 28] = struct.pack("<II", 900_000, 900_000)
+    path.write_bytes(shared)
+    with pytest.raises(BundleError, match="the entries claim"):
+        read_bundle(path)
+
+
+def test_too_many_entries_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("registry.bundle._MAX_ENTRIES", 3)
+    with pytest.raises(BundleError, match="at most 3"):
+        read_bundle(_zip(tmp_path, [(f"maps/{n:064}.toml", b"") for n in range(4)]))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 10, 100])
+def test_a_truncated_bundle_is_refused(tmp_path, cut):
+    path = _written(FILES, tmp_path)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(BundleError, match="cannot be read as a zip"):
+        read_bundle(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(BundleError, match="cannot be read"):
+        read_bundle(tmp_path / "nothing.zip")
+
+
+def test_the_manifest_names_what_differs_what_is_missing_and_what_is_unlisted(tmp_path):
+    files = read_bundle(_written(FILES, tmp_path))
+    files["project.toml"] += b"#"
+    del files["statement.json"]
+    files["keys.toml"] = b""
+    missing, unlisted, differs = manifest_faults(files)
+    assert "statement.json" in missing
+    assert "missing" in missing
+    assert "keys.toml: not listed" in unlisted
+    assert differs.startswith("project.toml: manifest.json says")
+
+
+@pytest.mark.parametrize(
+    "manifest", [b"", b"[]", b'{"type":"other","files":{}}', b'{"type":"sakugen.bundle/1","files":1}']
+)
+def test_a_manifest_of_another_kind_is_a_fault(manifest):
+    assert len(manifest_faults({MANIFEST: manifest})) == 1
+
+
+def test_no_manifest_is_a_fault():
+    assert manifest_faults({}) == ["manifest.json is missing"]
+
+
+def test_framed_records_are_taken_apart_again():
+    records = [b"", b"x", b"y" * 70_000]
+    assert list(unframe(frame(records))) == records
+
+
+@pytest.mark.parametrize("data", [b"\0\0\0", b"\0\0\0\2x", b"\xff\xff\xff\xff" + b"x" * 10])
+def test_a_length_beyond_the_end_is_refused(data):
+    with pytest.raises(BundleError, match=r"length|announced"):
+        list(unframe(data))
