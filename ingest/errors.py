@@ -1,0 +1,56 @@
+"""The exceptions of ingest, as a tree.
+
+IngestError
+├── JournalError            a file that is not a journal this software can use
+│   └── JournalInUseError   another process has the journal open for writing
+├── AdoptError              `ingest adopt` asked for something that makes no sense
+├── SessionTakenError       another client connected under this shard's client id
+└── InfluxError             InfluxDB did not take what was written; the base is retryable
+    └── InfluxRejectedError some, or none, of the lines were written (HTTP 400); sending the same again is useless
+"""
+
+from metering.errors import SakugenError
+
+
+class IngestError(SakugenError):
+    """Base of every exception that ingest raises on purpose."""
+
+
+class JournalError(IngestError):
+    """A journal file that is missing, damaged, or of another kind."""
+
+
+class JournalInUseError(JournalError):
+    """The journal's lock is held: one process writes, and it alone."""
+
+    retryable = True
+
+
+class AdoptError(IngestError):
+    """A journal that cannot be adopted as asked."""
+
+
+class SessionTakenError(IngestError):
+    """The broker gave this shard's session to another client (MQTT reason 0x8E)."""
+
+
+class InfluxError(IngestError):
+    """InfluxDB could not be reached, was busy, or refused the credentials."""
+
+    retryable = True
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        """Keep how long the server asked to wait.
+
+        Args:
+            message: what was tried, what was answered, and what to do.
+            retry_after_s: the answer's Retry-After [s].
+        """
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class InfluxRejectedError(InfluxError):
+    """HTTP 400: at least one line is bad; which one must be found by halves."""
+
+    retryable = False

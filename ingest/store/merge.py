@@ -1,0 +1,175 @@
+"""Many stretches of one series → one row a slot: repeats joined, conflicts marked, absent slots named.
+
+In go chunks in any order (from readings, from gap records, from records that the outbox gave up), out comes a
+`Series`. The same chunks in another order, or some of them twice, give the same series.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.store.series import VALUED_CODES, Binding, BoolArray, Int64Array, Series, UInt8Array, empty_series
+from metering.quality import Quality
+
+LONGEST_FILL_SLOTS = 1_000_000
+"""A longer hole is named by its first and last due slot alone: one broken clock must not eat the memory."""
+
+# Which of several rows of one slot is kept. A reading beats the record of its absence, whatever came first.
+RANK_VALUE, RANK_LATE, RANK_NO_VALUE, RANK_GAP, RANK_GIVEN_UP = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of a series that came from one record."""
+
+    stream: str
+    time_ms: Int64Array
+    value: Int64Array
+    quality: UInt8Array
+    received_ms: Int64Array
+    raw_text: tuple[str, ...]
+    binding: Binding
+    synced: bool
+    rank: int | None
+    """None for readings, whose rank follows from their quality."""
+
+
+def absent(stream: str, binding: Binding, from_ms: int, to_ms: int, quality: Quality, rank: int) -> Chunk | None:
+    """Make the rows of the slots that were due in a span and not read.
+
+    Args:
+        stream: the stream of the record that says so.
+        binding: what they would have been read with; due slots are multiples of its interval.
+        from_ms: the span's start [ms since the Unix epoch].
+        to_ms: its end, exclusive [ms since the Unix epoch].
+        quality: why they are absent.
+        rank: how far they give way to other rows of the same slot.
+
+    Returns:
+        The rows, or None when no slot was due.
+    """
+    slots = _due(from_ms, to_ms, binding.interval_ms)
+    if not len(slots):
+        return None
+    codes = np.full(len(slots), quality, np.uint8)
+    return Chunk(
+        stream, slots, np.zeros_like(slots), codes, slots, ("",) * len(slots), binding, synced=False, rank=rank
+    )
+
+
+def without_clock_slots(chunk: Chunk, from_ms: int, to_ms: int) -> Chunk:
+    """Take the values off slots that lay ahead of the true time: such a slot never conflicts with a real one."""
+    ahead = (chunk.time_ms >= from_ms) & (chunk.time_ms < to_ms)
+    return Chunk(
+        chunk.stream,
+        chunk.time_ms,
+        np.where(ahead, 0, chunk.value),
+        np.where(ahead, np.uint8(Quality.CLOCK), chunk.quality),
+        chunk.received_ms,
+        chunk.raw_text,
+        chunk.binding,
+        chunk.synced,
+        chunk.rank,
+    )
+
+
+def merge(point: str, measurand: str, chunks: Sequence[Chunk]) -> Series:
+    """Join chunks into a series.
+
+    Equal repeats of a slot become one row; unequal values become a row of quality `conflict` without a value; a slot
+    that was due after an earlier row and is in no chunk becomes a row of quality `unexplained`.
+    """
+    chunks = [chunk for chunk in chunks if len(chunk.time_ms)]
+    if not chunks:
+        return empty_series(point, measurand)
+    bindings = tuple(dict.fromkeys(chunk.binding for chunk in chunks))
+    places = {binding: place for place, binding in enumerate(bindings)}
+    rows = _Rows(
+        time_ms=np.concatenate([chunk.time_ms for chunk in chunks]),
+        value=np.concatenate([chunk.value for chunk in chunks]),
+        quality=np.concatenate([chunk.quality for chunk in chunks]),
+        received_ms=np.concatenate([chunk.received_ms for chunk in chunks]),
+        synced=np.concatenate([np.full(len(chunk.time_ms), chunk.synced) for chunk in chunks]),
+        binding=np.concatenate([np.full(len(chunk.time_ms), places[chunk.binding], np.int32) for chunk in chunks]),
+    )
+    raw_text = [text for chunk in chunks for text in chunk.raw_text]
+    rank = np.concatenate([_rank(chunk) for chunk in chunks])
+    order = np.lexsort((rank, rows.time_ms))  # stable: of equals, the first chunk's row is kept
+    kept, conflict = _one_row_a_slot(rows.take(order))
+    rows = rows.take(order[kept])
+    rows.value[conflict] = 0
+    rows.quality[conflict] = Quality.CONFLICT
+    texts = np.array(raw_text, dtype=object)[order[kept]]
+    return _filled(point, measurand, rows, texts, bindings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    time_ms: Int64Array
+    value: Int64Array
+    quality: UInt8Array
+    received_ms: Int64Array
+    synced: BoolArray
+    binding: NDArray[np.int32]
+
+    def take(self, order: NDArray[np.intp]) -> "_Rows":
+        return _Rows(
+            self.time_ms[order],
+            self.value[order],
+            self.quality[order],
+            self.received_ms[order],
+            self.synced[order],
+            self.binding[order],
+        )
+
+
+def _rank(chunk: Chunk) -> UInt8Array:
+    if chunk.rank is not None:
+        return np.full(len(chunk.time_ms), chunk.rank, np.uint8)
+    rank = np.full(len(chunk.time_ms), RANK_NO_VALUE, np.uint8)
+    rank[chunk.quality == Quality.OK] = RANK_VALUE
+    rank[chunk.quality == Quality.LATE_READ] = RANK_LATE
+    return rank
+
+
+def _one_row_a_slot(rows: _Rows) -> tuple[NDArray[np.intp], BoolArray]:
+    """Of rows sorted by slot and rank, find the first of each slot and whether the slot's values differ."""
+    first = np.flatnonzero(np.diff(rows.time_ms, prepend=rows.time_ms[0] - 1) != 0)
+    valued = np.isin(rows.quality, VALUED_CODES)
+    limits = np.iinfo(np.int64)
+    lowest = np.minimum.reduceat(np.where(valued, rows.value, limits.max), first)
+    highest = np.maximum.reduceat(np.where(valued, rows.value, limits.min), first)
+    return first, highest > lowest
+
+
+def _due(from_ms: int, to_ms: int, interval_ms: int) -> Int64Array:
+    first = -(-from_ms // interval_ms) * interval_ms
+    count = max(0, -(-(to_ms - first) // interval_ms))
+    if count > LONGEST_FILL_SLOTS:
+        return np.array([first, first + (count - 1) * interval_ms], np.int64)
+    return first + np.arange(count, dtype=np.int64) * interval_ms
+
+
+def _filled(
+    point: str, measurand: str, rows: _Rows, texts: NDArray[np.object_], bindings: tuple[Binding, ...]
+) -> Series:
+    """Insert the due slots that nothing speaks of; the interval is that of the row before."""
+    interval_ms = np.array([binding.interval_ms for binding in bindings], np.int64)[rows.binding[:-1]]
+    behind = np.flatnonzero((rows.time_ms[1:] - 1) // interval_ms > rows.time_ms[:-1] // interval_ms)
+    holes = [_due(int(rows.time_ms[i]) + 1, int(rows.time_ms[i + 1]), int(interval_ms[i])) for i in behind]
+    where = np.repeat(behind + 1, [len(hole) for hole in holes])
+    slots = np.concatenate(holes) if holes else np.empty(0, np.int64)
+    return Series(
+        point=point,
+        measurand=measurand,
+        time_ms=np.insert(rows.time_ms, where, slots),
+        value=np.insert(rows.value, where, 0),
+        quality=np.insert(rows.quality, where, Quality.UNEXPLAINED),
+        received_ms=np.insert(rows.received_ms, where, slots),
+        synced=np.insert(rows.synced, where, values=False),
+        binding=np.insert(rows.binding, where, rows.binding[where - 1]),
+        bindings=bindings,
+        raw_text=tuple(np.insert(texts, where, "")),
+    )

@@ -1,0 +1,252 @@
+"""Read the journal without ever getting in its writer's way.
+
+In goes the path of a journal, out come rows. Every call opens the file read-only, reads in short transactions and
+closes again: a read transaction that stays open would keep the writer from truncating its WAL file.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from ingest.errors import JournalError
+from metering import record
+from metering.measurands import MEASURANDS
+from metering.quality import Quality
+
+_PAGE_ROWS = 256
+_LATEST_RECORDS = 64
+_BUSY_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """One record of the journal."""
+
+    id: int
+    """Order of arrival in this journal; a cursor for forwarders."""
+    site: str
+    gateway: str
+    stream: str
+    seq: int
+    """0 for a `horizon`, which stands outside the chain."""
+    kind: str
+    status: str
+    """"appended", or "held": stored, but it cannot be used yet."""
+    reason: str | None
+    """Why it is held."""
+    received_ms: int
+    """When ingest took it [ms since the Unix epoch]."""
+    first_slot_ms: int | None
+    """The first slot it speaks of [ms since the Unix epoch]; null for births."""
+    last_slot_ms: int | None
+    """The last slot it speaks of, inclusive [ms since the Unix epoch]."""
+    project: str | None
+    digest: str
+    data: bytes
+    """The exact bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How far one stream is in the journal."""
+
+    site: str
+    gateway: str
+    stream: str
+    head: int
+    digest: str | None
+    project: str | None
+    heard_ms: int
+    """When a record of it was last stored [ms since the Unix epoch]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Something that only a person can judge: two boxes with one identity, a card rolled back."""
+
+    code: str
+    site: str
+    gateway: str
+    stream: str
+    seq: int
+    what: str
+    first_ms: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """Sequence numbers that no gateway holds any more; what they said is lost."""
+
+    site: str
+    gateway: str
+    stream: str
+    first_seq: int
+    last_seq: int
+    project: str | None
+    noted_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The newest reading of one measurand of one point, for people to look at."""
+
+    point: str
+    measurand: str
+    time_ms: int
+    """The slot [ms since the Unix epoch]."""
+    value: int | None
+    """In quanta; None = not obtained."""
+    quality: Quality
+    received_ms: int
+    """When ingest took the record [ms since the Unix epoch]."""
+
+    @property
+    def value_in_unit(self) -> float | None:
+        """The value in the unit that the measurand's name ends with."""
+        return None if self.value is None else MEASURANDS[self.measurand].to_unit(self.value)
+
+
+_COLUMNS = ", ".join(field.name for field in fields(StoredRecord)).replace("data", "bytes")
+
+
+class JournalReader:
+    """The read-only door to a journal; holds no connection, so it may be shared by threads."""
+
+    def __init__(self, path: Path) -> None:
+        """Keep the path; the file is opened by each call.
+
+        Args:
+            path: the journal's SQLite file.
+        """
+        self.path = path
+
+    @property
+    def journal_id(self) -> str:
+        """The ULID of this journal."""
+        return str(self._rows("SELECT value FROM meta WHERE key = 'journal'")[0][0])
+
+    def projects(self) -> list[str]:
+        """Name every project that a birth in the journal names."""
+        rows = self._rows("SELECT DISTINCT project FROM heads WHERE project IS NOT NULL ORDER BY project")
+        return [row[0] for row in rows]
+
+    def records(self, project: str, start_ms: int, end_ms: int) -> Iterator[StoredRecord]:
+        """Give what is needed to read a project's readings of an interval.
+
+        Args:
+            project: the project.
+            start_ms: the interval's start [ms since the Unix epoch].
+            end_ms: its end, exclusive [ms since the Unix epoch].
+
+        Returns:
+            All births of the project, and every appended record that speaks of a slot in the interval, ordered by
+            stream, then sequence number. Held records are never among them (see `held`).
+        """
+        where = (
+            "project = ? AND status = 'appended' AND (kind = 'birth' OR (first_slot_ms < ? AND last_slot_ms >= ?))"
+            " AND (stream, seq, id) > (?, ?, ?) ORDER BY stream, seq, id"
+        )
+        after: tuple[str, int, int] = ("", -1, -1)
+        while page := self._records(where, (project, end_ms, start_ms, *after), _PAGE_ROWS):
+            yield from page
+            after = (page[-1].stream, page[-1].seq, page[-1].id)
+
+    def after(self, cursor: int, limit: int) -> list[StoredRecord]:
+        """Give the next records in order of arrival, held ones too.
+
+        Args:
+            cursor: the `id` of the last record already seen; 0 for the start.
+            limit: how many at most.
+        """
+        return self._records("id > ? ORDER BY id", (cursor,), limit)
+
+    def birth_before(self, stored: StoredRecord) -> StoredRecord | None:
+        """Find the birth that governs a record: the last one before it in its stream."""
+        where = (
+            "site = ? AND gateway = ? AND stream = ? AND seq < ? AND kind = 'birth' AND status = 'appended'"
+            " ORDER BY seq DESC"
+        )
+        found = self._records(where, (stored.site, stored.gateway, stored.stream, stored.seq), 1)
+        return found[0] if found else None
+
+    def held(self, project: str) -> list[StoredRecord]:
+        """Give the records that are stored but cannot be used yet; a period that has any cannot be submitted.
+
+        A held record whose project is not known counts for every project of its gateway.
+        """
+        where = (
+            "status = 'held' AND (project = ?1 OR (project IS NULL AND (site, gateway) IN"
+            " (SELECT site, gateway FROM heads WHERE project = ?1))) ORDER BY id"
+        )
+        return self._records(where, (project,), -1)
+
+    def heads(self) -> list[Head]:
+        """Give every stream's head, ordered by site, gateway, stream."""
+        rows = self._rows(
+            "SELECT site, gateway, stream, head, digest, project, heard_ms FROM heads ORDER BY site, gateway, stream"
+        )
+        return [Head(*row) for row in rows]
+
+    def incidents(self) -> list[Incident]:
+        """Give every incident, oldest first."""
+        rows = self._rows("SELECT code, site, gateway, stream, seq, what, first_ms, times FROM incidents ORDER BY id")
+        return [Incident(*row) for row in rows]
+
+    def holes(self, project: str | None = None) -> list[Hole]:
+        """Give the holes of a project, or of all."""
+        rows = self._rows(
+            "SELECT site, gateway, stream, first_seq, last_seq, project, noted_ms FROM holes"
+            " WHERE ?1 IS NULL OR project = ?1 ORDER BY id",
+            (project,),
+        )
+        return [Hole(*row) for row in rows]
+
+    def latest(self, project: str) -> list[Latest]:
+        """Give the newest reading of each measurand of each point, ordered by point and measurand."""
+        where = "project = ? AND status = 'appended' AND kind = 'readings' ORDER BY last_slot_ms DESC"
+        newest: dict[tuple[str, str], Latest] = {}
+        births: dict[str, record.Birth] = {}
+        for stored in self._records(where, (project,), _LATEST_RECORDS):
+            birth_row = self.birth_before(stored)
+            if birth_row is None:
+                continue
+            if birth_row.digest not in births and isinstance(birth := record.parse(birth_row.data), record.Birth):
+                births[birth_row.digest] = birth
+            for latest in _latest_of(stored, births[birth_row.digest]):
+                key = (latest.point, latest.measurand)
+                if key not in newest or newest[key].time_ms < latest.time_ms:
+                    newest[key] = latest
+        return [newest[key] for key in sorted(newest)]
+
+    def _records(self, where: str, values: tuple[str | int, ...], limit: int) -> list[StoredRecord]:
+        rows = self._rows(f"SELECT {_COLUMNS} FROM records WHERE {where} LIMIT {limit}", values)  # noqa: S608 - constants
+        return [StoredRecord(*row) for row in rows]
+
+    def _rows(self, sql: str, values: tuple[str | int | None, ...] = ()) -> list[Any]:
+        try:
+            with closing(_connect(self.path)) as connection:
+                return connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.path}: cannot be read as a journal: {error}") from None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)
+
+
+def _latest_of(stored: StoredRecord, birth: record.Birth) -> Iterator[Latest]:
+    readings = record.parse(stored.data)
+    groups = {group.group: group for group in birth.groups}
+    for part in readings.groups if isinstance(readings, record.Readings) else ():
+        if not part.slots:
+            continue
+        last = len(part.slots) - 1
+        marked = {(point, slot): code for point, slot, code in part.quality}
+        for index, point in enumerate(groups[part.group].points):
+            value = part.values[index][last]
+            code = Quality(marked.get((index, last), Quality.OK))
+            yield Latest(point.point, point.measurand, part.slots[last], value, code, stored.received_ms)

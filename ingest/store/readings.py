@@ -1,0 +1,293 @@
+"""Exact record bytes → readings as arrays: the same from the journal and from a bundle, and pure.
+
+In goes an iterable of records in any order, repeats allowed; out comes `Evidence`. Nothing is verified here: ingest
+verified before it stored, and a verifier verifies before he collects.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingest.store.merge import RANK_GAP, RANK_GIVEN_UP, Chunk, absent, merge, without_clock_slots
+from ingest.store.series import Binding, Meter, Series, empty_series
+from metering import decode, record
+from metering.clock import ClockState
+from metering.devicemap import DeviceMap, parse_device_map
+from metering.errors import DeviceMapError
+from metering.interval import Interval
+from metering.measurands import INT64_MAX
+from metering.quality import Quality
+
+Key = tuple[str, str]
+"""(point, measurand)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Records of one stream without a break: each names the digest of the one before."""
+
+    site: str
+    gateway: str
+    stream: str
+    first: int
+    """The first record's sequence number."""
+    last: int
+    """The last sequence number that the run stands for."""
+    digest_of_last: str
+
+
+@dataclass(frozen=True, slots=True)
+class Excluded:
+    """A record that was given and does not count, and why."""
+
+    stream: str
+    seq: int
+    reason: str
+    """"test-mode", "no-birth" or "shape"."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterInterval:
+    """A meter and the span of slots it was read in."""
+
+    meter: Meter
+    interval: Interval
+    """From its first slot to the next meter's first, or to one interval after its last slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that a set of records says about a project's points."""
+
+    births: tuple[record.Birth, ...]
+    """Births in live mode, by stream and sequence number."""
+    maps: Mapping[str, DeviceMap]
+    """Every device map used, by the SHA-256 of its text."""
+    digest: str
+    """What was computed from: SHA-256 over the digests of all records that count, by stream and sequence number."""
+    runs: tuple[Run, ...]
+    excluded: tuple[Excluded, ...]
+    horizons: tuple[record.Horizon, ...]
+    """What gateways said they no longer hold."""
+    by_key: Mapping[Key, Series]
+
+    def series(self, point: str, measurand: str) -> Series:
+        """The readings of a measurand of a point; a series without rows when there are none."""
+        return self.by_key.get((point, measurand)) or empty_series(point, measurand)
+
+    def keys(self) -> tuple[Key, ...]:
+        """Every (point, measurand) that was read, in order."""
+        return tuple(sorted(self.by_key))
+
+    @property
+    def time_factor(self) -> float:
+        """The slowest clock factor of any birth; 1.0 without births."""
+        return min((birth.time_factor for birth in self.births), default=1.0)
+
+    def meters(self, point: str) -> tuple[MeterInterval, ...]:
+        """Which meter stood at a point when, by first slot."""
+        spans: dict[Meter, list[int]] = {}
+        for (name, _), series in self.by_key.items():
+            for place, bound in enumerate(series.bindings if name == point else ()):
+                slots = series.time_ms[series.binding == place]
+                if len(slots):
+                    ends = (int(slots[0]), int(slots[-1]) + bound.interval_ms)
+                    old = spans.setdefault(bound.meter, list(ends))
+                    spans[bound.meter] = [min(old[0], ends[0]), max(old[1], ends[1])]
+        ordered = sorted(spans.items(), key=lambda item: item[1])
+        nexts = [span[0] for _, span in ordered[1:]] + [INT64_MAX]
+        return tuple(
+            MeterInterval(meter, Interval(start, max(start, min(end, following))))
+            for (meter, (start, end)), following in zip(ordered, nexts, strict=True)
+        )
+
+
+def bind(birth: record.Birth, maps: Mapping[str, DeviceMap]) -> dict[str, tuple[tuple[Key, Binding], ...]]:
+    """Say what each point of each group of a birth is read with.
+
+    Args:
+        birth: the birth.
+        maps: the birth's device maps by digest.
+
+    Returns:
+        For each group, its points in birth order.
+
+    Raises:
+        DeviceMapError: when a point names a register that its device map does not have.
+    """
+    bound: dict[str, tuple[tuple[Key, Binding], ...]] = {}
+    for group in birth.groups:
+        rows = []
+        for point in group.points:
+            register = maps[group.map].register(point.register_name)
+            if register is None or register.measurand.name != point.measurand:
+                raise DeviceMapError(
+                    f"group {group.group}: point {point.point!r} wants {point.measurand} from register"
+                    f" {point.register_name!r}, which device map {group.map} does not hold"
+                )
+            binding = Binding(
+                group=group.group,
+                device=group.device,
+                meter=Meter(group.meter.make, group.meter.model, group.meter.serial),
+                map_digest=group.map,
+                register=register,
+                unit_id=group.unit_id,
+                interval_ms=group.interval_ms,
+                blocks=tuple(decode.Block(block.function, block.address, block.count) for block in group.blocks),
+            )
+            rows.append(((point.point, point.measurand), binding))
+        bound[group.group] = tuple(rows)
+    return bound
+
+
+def collect(records: Iterable[bytes]) -> Evidence:
+    """Read records into arrays.
+
+    Args:
+        records: exact bytes of births, readings, gaps, dropped, thinned and horizon records of one project.
+
+    Returns:
+        The evidence. Records in test mode, without a birth before them in their stream, or that do not fit it are
+        listed in `excluded` and count for nothing.
+
+    Raises:
+        RecordError: when bytes are not a record of a known version.
+        DeviceMapError: when a birth's device map cannot be used.
+    """
+    by_digest = {record.digest_of(data): record.parse(data) for data in records}
+    ordered = sorted(by_digest.items(), key=lambda item: (item[1].stream, item[1].seq, item[0]))
+    collector = _Collector()
+    for digest, parsed in ordered:
+        collector.add(digest, parsed)
+    return collector.evidence()
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self._births: list[record.Birth] = []
+        self._maps: dict[str, DeviceMap] = {}
+        self._bindings: dict[str, tuple[tuple[Key, Binding], ...]] = {}
+        self._birth: record.Birth | None = None
+        self._excluded: list[Excluded] = []
+        self._horizons: list[record.Horizon] = []
+        self._counted: list[tuple[str, record.Record]] = []
+        self._chunks: dict[Key, list[Chunk]] = {}
+        self._ahead: list[tuple[str, Key, int, int]] = []
+
+    def add(self, digest: str, parsed: record.Record) -> None:
+        """Take the next record, in order of stream and sequence number."""
+        if isinstance(parsed, record.Horizon):
+            self._horizons.append(parsed)
+            return
+        if isinstance(parsed, record.Birth):
+            self._birth = parsed
+        reason = self._exclusion(parsed)
+        if reason is not None:
+            self._excluded.append(Excluded(parsed.stream, parsed.seq, reason))
+            return
+        self._counted.append((digest, parsed))
+        match parsed:
+            case record.Birth():
+                self._enter(parsed)
+            case record.Readings():
+                self._read(parsed)
+            case record.Gap():
+                self._absent(parsed, parsed.group, _reason(parsed), RANK_GAP)
+            case record.Dropped():
+                self._absent(parsed, None, Quality.from_label(parsed.kind), RANK_GIVEN_UP)
+
+    def _exclusion(self, parsed: record.Record) -> str | None:
+        birth = self._birth
+        if birth is None or birth.stream != parsed.stream:
+            return "no-birth"
+        if birth.mode != "live":
+            return "test-mode"
+        if isinstance(parsed, record.Readings) and record.misfit(parsed, birth) is not None:
+            return "shape"
+        return None
+
+    def _enter(self, birth: record.Birth) -> None:
+        self._births.append(birth)
+        for digest, text in birth.device_maps.items():
+            if digest not in self._maps:
+                self._maps[digest] = parse_device_map(text, f"device map {digest}")
+        self._bindings = bind(birth, self._maps)
+
+    def _read(self, readings: record.Readings) -> None:
+        synced = readings.clock.state is ClockState.SYNCHRONISED
+        for part in readings.groups:
+            slots = np.array(part.slots, np.int64)
+            received = slots + np.array(part.received, np.int64)
+            codes = np.zeros((len(part.values), len(slots)), np.uint8)
+            for point, slot, code in part.quality:
+                codes[point, slot] = code
+            for row, (key, binding) in enumerate(self._bindings[part.group]):
+                values = np.array([0 if value is None else value for value in part.values[row]], np.int64)
+                chunk = Chunk(
+                    readings.stream, slots, values, codes[row], received, part.raw, binding, synced, rank=None
+                )
+                self._chunks.setdefault(key, []).append(chunk)
+
+    def _absent(self, part: record.Gap | record.Dropped, group: str | None, quality: Quality, rank: int) -> None:
+        groups = self._bindings.values() if group is None else [self._bindings.get(group, ())]
+        for key, binding in (row for rows in groups for row in rows):
+            if quality is Quality.CLOCK:
+                self._ahead.append((part.stream, key, part.from_ms, part.to_ms))
+            chunk = absent(part.stream, binding, part.from_ms, part.to_ms, quality, rank)
+            if chunk is not None:
+                self._chunks.setdefault(key, []).append(chunk)
+
+    def evidence(self) -> Evidence:
+        """Join what was taken."""
+        # The clock of an earlier stream had jumped ahead: what it read "then" was read at another time.
+        for stream, key, from_ms, to_ms in self._ahead:
+            self._chunks[key] = [
+                chunk if chunk.stream == stream else without_clock_slots(chunk, from_ms, to_ms)
+                for chunk in self._chunks.get(key, [])
+            ]
+        return Evidence(
+            births=tuple(self._births),
+            maps=self._maps,
+            digest=hashlib.sha256("".join(digest for digest, _ in self._counted).encode()).hexdigest(),
+            runs=_runs(self._counted),
+            excluded=tuple(self._excluded),
+            horizons=tuple(self._horizons),
+            by_key={key: merge(*key, chunks) for key, chunks in self._chunks.items()},
+        )
+
+
+def _reason(gap: record.Gap) -> Quality:
+    try:
+        return Quality.from_label(gap.reason)
+    except ValueError:
+        return Quality.UNEXPLAINED
+
+
+def chain_end(parsed: record.Record, digest: str) -> tuple[int, str | None]:
+    """Where the chain goes on after a record: the last number it stands for, and the digest the next one names.
+
+    Args:
+        parsed: the record.
+        digest: the digest of its exact bytes.
+    """
+    match parsed:
+        case record.Dropped():
+            return parsed.through, parsed.replaces
+        case record.Horizon():
+            return parsed.oldest_seq - 1, parsed.digest_before
+        case _:
+            return parsed.seq, digest
+
+
+def _runs(counted: Sequence[tuple[str, record.Record]]) -> tuple[Run, ...]:
+    runs: list[Run] = []
+    follows: tuple[str, int, str | None] | None = None
+    for digest, parsed in counted:
+        last, next_prev = chain_end(parsed, digest)
+        chained = follows == (parsed.stream, parsed.seq, parsed.prev)
+        first = runs.pop().first if chained else parsed.seq
+        runs.append(Run(parsed.site, parsed.gateway, parsed.stream, first, last, digest))
+        follows = (parsed.stream, last + 1, next_prev)
+    return tuple(runs)

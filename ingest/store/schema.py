@@ -1,0 +1,73 @@
+"""The journal's tables, version 1: what SQLite is told, and nothing that runs."""
+
+from typing import Final
+
+SCHEMA_VERSION: Final = 1
+APPLICATION_ID: Final = 0x53414B4A  # "SAKJ": a file that says it is a Sakugen journal
+
+# records: a row a record, exact bytes. Rows are only ever added, so `id` is the order of arrival and a cursor for
+#   forwarders. The key holds the digest too, because a `dropped` or `thinned` record stands beside what it replaces.
+#   `through` and `replaces`: where the chain goes on after this record, for kinds that stand for several sequence
+#   numbers (`dropped`, `thinned`: n to m; `horizon`, kept as seq 0: all before the oldest held); null for all others.
+#   The blob comes last, so that SQLite need not walk over it to read the other columns.
+SCHEMA: Final = f"""
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE records (
+    id INTEGER PRIMARY KEY,
+    site TEXT NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('appended', 'held')),
+    reason TEXT,
+    received_ms INTEGER NOT NULL,
+    first_slot_ms INTEGER, last_slot_ms INTEGER,
+    project TEXT,
+    through INTEGER, replaces TEXT,
+    digest TEXT NOT NULL,
+    bytes BLOB NOT NULL,
+    UNIQUE (site, gateway, stream, seq, digest)
+);
+CREATE INDEX records_by_project ON records (project, stream, seq, id);
+CREATE INDEX records_by_slot ON records (project, last_slot_ms);
+CREATE INDEX records_replacing ON records (site, gateway, stream, through) WHERE through IS NOT NULL;
+CREATE INDEX records_held ON records (site, gateway) WHERE status = 'held';
+CREATE TABLE heads (
+    site TEXT NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL,
+    head INTEGER NOT NULL, digest TEXT,
+    project TEXT,
+    birth TEXT,
+    birth_held INTEGER NOT NULL DEFAULT 0,
+    after_stream TEXT, after_seq INTEGER,
+    heard_ms INTEGER NOT NULL,
+    PRIMARY KEY (site, gateway, stream)
+) WITHOUT ROWID;
+CREATE INDEX heads_by_predecessor ON heads (site, gateway, after_stream) WHERE after_stream IS NOT NULL;
+CREATE TABLE forks (
+    id INTEGER PRIMARY KEY,
+    site TEXT NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
+    reason TEXT NOT NULL, received_ms INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1,
+    digest TEXT NOT NULL, bytes BLOB NOT NULL,
+    UNIQUE (site, gateway, stream, seq, digest)
+);
+CREATE TABLE refused (
+    id INTEGER PRIMARY KEY,
+    topic TEXT NOT NULL, reason TEXT NOT NULL, received_ms INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1,
+    size_bytes INTEGER NOT NULL, digest TEXT NOT NULL, bytes BLOB NOT NULL,
+    UNIQUE (digest, topic)
+);
+CREATE TABLE refused_counts (
+    site TEXT NOT NULL, gateway TEXT NOT NULL, refused INTEGER NOT NULL, PRIMARY KEY (site, gateway)
+) WITHOUT ROWID;
+CREATE TABLE holes (
+    id INTEGER PRIMARY KEY,
+    site TEXT NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL,
+    first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL, project TEXT, noted_ms INTEGER NOT NULL
+);
+CREATE TABLE incidents (
+    id INTEGER PRIMARY KEY,
+    code TEXT NOT NULL, site TEXT NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
+    what TEXT NOT NULL, first_ms INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1,
+    UNIQUE (code, site, gateway, stream, seq)
+);
+"""

@@ -1,0 +1,133 @@
+"""The readings of one measurand of one point, as arrays; and what each reading was read with.
+
+In goes nothing by itself (`readings.collect` makes these), out come numpy arrays for compute and raw words for a
+verifier.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metering import decode
+from metering.devicemap import Register
+from metering.quality import VALUED, Quality
+
+Int64Array = NDArray[np.int64]
+UInt8Array = NDArray[np.uint8]
+BoolArray = NDArray[np.bool_]
+
+VALUED_CODES = np.array(sorted(VALUED), np.uint8)
+"""The codes that come with a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """An instrument, as the gateway's configuration names it."""
+
+    make: str
+    model: str
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """What a stretch of readings was read with."""
+
+    group: str
+    """The poll group, "{device}/{group}"."""
+    device: str
+    meter: Meter
+    map_digest: str
+    """SHA-256 of the device map's text."""
+    register: Register
+    unit_id: int
+    interval_ms: int
+    """From one due slot to the next [ms]."""
+    blocks: tuple[decode.Block, ...]
+    """The requests of the group, in birth order: the layout of its raw words."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawWords:
+    """The register words that a value was decoded from."""
+
+    words: tuple[int, ...]
+    """The register's own 16-bit words in address order."""
+    scale_word: int | None
+    """The word of its scale register, when it has one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """All readings of one (point, measurand), one row a slot, sorted by slot."""
+
+    point: str
+    measurand: str
+    time_ms: Int64Array
+    """Slots [ms since the Unix epoch], strictly increasing."""
+    value: Int64Array
+    """Quanta of the measurand; 0 and meaningless where `valued` is False."""
+    quality: UInt8Array
+    """`metering.quality.Quality` codes."""
+    received_ms: Int64Array
+    """When the last answer was in [ms since the Unix epoch]; the slot itself where there was no request."""
+    synced: BoolArray
+    """Whether the gateway called its clock synchronised when it sealed the reading."""
+    binding: NDArray[np.int32]
+    """For each row, its place in `bindings`."""
+    bindings: tuple[Binding, ...]
+    """Everything the series was read with, in order of first use."""
+    raw_text: tuple[str, ...]
+    """For each row, the base64 words of the whole group, "" where none answered; use `raw`."""
+
+    def __len__(self) -> int:
+        """How many slots it has."""
+        return len(self.time_ms)
+
+    @property
+    def valued(self) -> BoolArray:
+        """Where there is a value: quality ok or late-read."""
+        return np.isin(self.quality, VALUED_CODES)
+
+    @property
+    def register(self) -> Register | None:
+        """The register of the last row; None for a series without rows."""
+        return self.bindings[int(self.binding[-1])].register if len(self) else None
+
+    def bound(self, row: int) -> Binding:
+        """What a row was read with."""
+        return self.bindings[int(self.binding[row])]
+
+    def raw(self, row: int) -> RawWords | None:
+        """Give the register words of a row; None when nothing answered or the record's words do not fit its birth."""
+        bound = self.bound(row)
+        try:
+            words = decode.unpack_words(self.raw_text[row])
+        except ValueError:
+            return None
+        if len(words) != sum(block.count for block in bound.blocks):
+            return None
+        found = decode.register_words(bound.register, bound.blocks, words)
+        return None if found is None else RawWords(*found)
+
+    def decoded_again(self, row: int) -> int | Quality | None:
+        """Decode a row once more from its raw words, with the device map that its birth carries.
+
+        Returns:
+            The value [quanta], or why the words hold none, or None when there are no words.
+        """
+        raw = self.raw(row)
+        return None if raw is None else decode.decode(self.bound(row).register, raw.words, raw.scale_word)
+
+    def step(self, row: int) -> int | None:
+        """One step of the register at a row, rounded up [quanta]; None when its words do not tell."""
+        raw = self.raw(row)
+        return None if raw is None else decode.resolution(self.bound(row).register, raw.words, raw.scale_word)
+
+
+def empty_series(point: str, measurand: str) -> Series:
+    """A series without rows."""
+    none = np.empty(0, np.int64)
+    no_codes, no_flags, no_bindings = np.empty(0, np.uint8), np.empty(0, np.bool_), np.empty(0, np.int32)
+    return Series(point, measurand, none, none, no_codes, none, no_flags, no_bindings, (), ())

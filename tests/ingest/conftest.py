@@ -1,0 +1,178 @@
+"""A gateway made of metering's record and keys alone, so that ingest is never tested with the gateway's own code."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from metering import decode, keys, note, record
+from metering.clock import ClockState
+from metering.keys import KeyEntry, KeyRing, Role
+from metering.topics import GatewayId, log_topic
+from metering.ulid import new_ulid
+
+SLOT_MS = 900_000
+START_MS = 1_766_505_600_000  # 2025-12-23T16:00:00Z, a multiple of 15 minutes
+
+MAP = """
+schema = "sakugen.devicemap/1"
+make = "Example"
+model = "EX-1"
+tier = "unverified"
+[[source]]
+title = "A map for tests"
+read = "nothing"
+[[register]]
+name = "active_energy_export"
+measurand = "energy_export_total_wh"
+function = 3
+address = 100
+type = "u32"
+[[register]]
+name = "active_power"
+measurand = "active_power_w"
+function = 3
+address = 102
+type = "s16"
+scale = "10"
+"""
+MAP_DIGEST = hashlib.sha256(MAP.encode()).hexdigest()
+
+
+@dataclass
+class FakeGateway:
+    """Signs, chains and numbers; remembers everything it made."""
+
+    site: str = "farm"
+    gateway: str = "gw-1"
+    project: str = "demo"
+    signer: note.Signer = field(default_factory=lambda: keys.new_signer("farm/gw-1"))
+    stream: str = field(default_factory=lambda: new_ulid(START_MS))
+    seq: int = 0
+    prev: str | None = None
+    made: list[bytes] = field(default_factory=list)
+
+    @property
+    def topic(self) -> str:
+        return log_topic(GatewayId(self.site, self.gateway))
+
+    @property
+    def ring(self) -> KeyRing:
+        return KeyRing([KeyEntry(id=self.signer.name, role=Role.GATEWAY, public_key=str(self.signer.verifier))])
+
+    def new_stream(self, stream: str | None = None) -> None:
+        self.stream = stream or new_ulid(START_MS, above=self.stream)
+        self.seq, self.prev = 0, None
+
+    def common(self, seq: int | None = None, prev: str | None = None) -> dict:
+        return {
+            "site": self.site,
+            "gateway": self.gateway,
+            "stream": self.stream,
+            "seq": self.seq + 1 if seq is None else seq,
+            "prev": self.prev if seq is None else prev,
+            "clock": {"state": ClockState.SYNCHRONISED, "offset_ms": 0},
+            "mono_ms": 1,
+        }
+
+    def seal(self, body: record.Record) -> bytes:
+        data = record.build(body, self.signer)
+        self.seq, self.prev = body.seq, record.digest_of(data)
+        if isinstance(body, record.Dropped):
+            self.seq, self.prev = body.through, body.replaces
+        self.made.append(data)
+        return data
+
+    def birth(self, after: dict | None = None, mode: str = "live", interval_ms: int = SLOT_MS, **changes) -> bytes:
+        points = [
+            {
+                "point": "ac",
+                "measurand": "energy_export_total_wh",
+                "quantum": "mWh",
+                "register": "active_energy_export",
+            },
+            {"point": "ac", "measurand": "active_power_w", "quantum": "mW", "register": "active_power"},
+        ]
+        group = {
+            "group": "meter/all",
+            "device": "meter",
+            "interval_ms": interval_ms,
+            "map": MAP_DIGEST,
+            "unit_id": 1,
+            "meter": {"make": "Example", "model": "EX-1", "serial": changes.pop("serial", "s-1")},
+            "blocks": [{"function": 3, "address": 100, "count": 3}],
+            "points": changes.pop("points", points),
+        }
+        body = {
+            "kind": "birth",
+            "project": self.project,
+            "mode": mode,
+            "agent": "test",
+            "time_factor": 1.0,
+            "config_digest": "0" * 64,
+            "after": after,
+            "device_maps": {MAP_DIGEST: MAP},
+            "groups": [group],
+        }
+        return self.seal(_parse(record.Birth, self.common() | body | changes))
+
+    def readings(self, *slots: int, energy: list[int | None] | None = None, quality: int = 1, **common) -> bytes:
+        """Energy in Wh at slot numbers counted from START_MS; None = not obtained, with the quality given."""
+        wanted = [1000 + 10 * slot for slot in slots] if energy is None else energy
+        marks = [[p, s, quality] for s, value in enumerate(wanted) if value is None for p in (0, 1)]
+        group = {
+            "group": "meter/all",
+            "slots": [START_MS + slot * SLOT_MS for slot in slots],
+            "sent": [5 for _ in slots],
+            "received": [40 for _ in slots],
+            "values": [
+                [None if value is None else value * 1000 for value in wanted],
+                [None if value is None else 50_000 for value in wanted],
+            ],
+            "raw": ["" if value is None else decode.pack_words((value >> 16, value & 0xFFFF, 5)) for value in wanted],
+            "quality": marks,
+        }
+        body = self.common() | {"kind": "readings", "groups": [group]} | common
+        return self.seal(_parse(record.Readings, body))
+
+    def gap(self, first: int, end: int, reason: str = "agent-down", group: str | None = None) -> bytes:
+        span = {"from_ms": START_MS + first * SLOT_MS, "to_ms": START_MS + end * SLOT_MS}
+        return self.seal(_parse(record.Gap, self.common() | span | {"kind": "gap", "group": group, "reason": reason}))
+
+    def dropped(self, seq: int, through: int, replaces: str, prev: str | None, kind: str = "dropped") -> bytes:
+        span = {"from_ms": START_MS, "to_ms": START_MS + SLOT_MS, "reason": "outbox-full"}
+        body = {"kind": kind, "through": through, "replaces": replaces} | span
+        return self.seal(_parse(record.Dropped, self.common(seq, prev) | body))
+
+    def horizon(self, oldest_seq: int, digest_before: str | None) -> bytes:
+        body = {"kind": "horizon", "oldest_seq": oldest_seq, "digest_before": digest_before}
+        return record.build(_parse(record.Horizon, self.common(0, None) | body), self.signer)
+
+    def ref(self) -> dict:
+        return {"stream": self.stream, "seq": self.seq, "digest": self.prev}
+
+
+def _parse(model, body: dict):
+    import json
+
+    return model.model_validate_json(json.dumps(body))
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+@pytest.fixture
+def new_gateway() -> Callable[..., FakeGateway]:
+    def make(name: str) -> FakeGateway:
+        return FakeGateway(gateway=name, signer=keys.new_signer(f"farm/{name}"))
+
+    return make
+
+
+@pytest.fixture
+def slot_ms() -> Callable[[int], int]:
+    """The n-th slot [ms since the Unix epoch]."""
+    return lambda number: START_MS + number * SLOT_MS

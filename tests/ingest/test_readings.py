@@ -1,0 +1,165 @@
+"""From exact record bytes to arrays."""
+
+import random
+
+import numpy as np
+import pytest
+
+from ingest.store.readings import collect
+from metering.quality import Quality
+
+ENERGY = ("ac", "energy_export_total_wh")
+
+
+def codes(series):
+    return [Quality(code).label for code in series.quality]
+
+
+def test_readings_become_sorted_arrays_in_quanta(gateway, slot_ms):
+    series = collect([gateway.birth(), gateway.readings(1, 2), gateway.readings(3)]).series(*ENERGY)
+    assert series.time_ms.tolist() == [slot_ms(1), slot_ms(2), slot_ms(3)]
+    assert series.value.tolist() == [1_010_000, 1_020_000, 1_030_000]
+    assert series.received_ms.tolist() == [slot_ms(1) + 40, slot_ms(2) + 40, slot_ms(3) + 40]
+    assert series.synced.all()
+    assert series.quality.dtype == np.uint8
+    assert series.value.dtype == np.int64
+    assert codes(series) == ["ok"] * 3
+
+
+def test_order_and_repeats_of_records_change_nothing(gateway):
+    records = [gateway.birth(), gateway.readings(1), gateway.gap(2, 4), gateway.readings(4, 5)]
+    straight = collect(records)
+    shuffled = records * 2
+    random.Random(7).shuffle(shuffled)
+    mixed = collect(shuffled)
+    assert mixed.digest == straight.digest
+    assert mixed.runs == straight.runs
+    for key in straight.keys():
+        for name in ("time_ms", "value", "quality", "received_ms", "raw_text"):
+            assert np.array_equal(getattr(mixed.series(*key), name), getattr(straight.series(*key), name))
+
+
+def test_an_absent_slot_has_the_reason_of_its_gap_or_is_unexplained(gateway, slot_ms):
+    records = [gateway.birth(), gateway.readings(1), gateway.gap(2, 4, "no-answer"), gateway.readings(6)]
+    series = collect(records).series(*ENERGY)
+    assert codes(series) == ["ok", "no-answer", "no-answer", "unexplained", "unexplained", "ok"]
+    assert series.time_ms.tolist() == [slot_ms(n) for n in range(1, 7)]
+    assert series.value[~series.valued].tolist() == [0] * 4
+
+
+def test_a_gap_at_the_end_reaches_beyond_the_last_reading(gateway, slot_ms):
+    series = collect([gateway.birth(), gateway.readings(1), gateway.gap(2, 3)]).series(*ENERGY)
+    assert series.time_ms.tolist() == [slot_ms(1), slot_ms(2)]
+
+
+def test_a_gap_of_another_group_says_nothing_about_this_one(gateway):
+    records = [gateway.birth(), gateway.readings(1), gateway.gap(2, 3, group="other/all"), gateway.readings(3)]
+    assert codes(collect(records).series(*ENERGY)) == ["ok", "unexplained", "ok"]
+
+
+def test_a_null_keeps_its_quality(gateway):
+    records = [gateway.birth(), gateway.readings(1, 2, energy=[1, None], quality=Quality.SENTINEL)]
+    assert codes(collect(records).series(*ENERGY)) == ["ok", "sentinel"]
+
+
+def test_equal_repeats_are_one_reading_and_unequal_ones_a_conflict_without_a_value(gateway):
+    first = [gateway.birth(), gateway.readings(1, 2, energy=[10, 20])]
+    gateway.new_stream()
+    second = [gateway.birth(), gateway.readings(1, 2, energy=[10, 21])]
+    series = collect(first + second).series(*ENERGY)
+    assert codes(series) == ["ok", "conflict"]
+    assert series.value.tolist() == [10_000, 0]
+
+
+def test_a_value_beats_the_record_of_its_absence_in_either_order(gateway):
+    first = [gateway.birth(), gateway.readings(1, 2, energy=[10, None])]
+    gateway.new_stream()
+    second = [gateway.birth(), gateway.gap(1, 2), gateway.readings(2, energy=[20])]
+    assert codes(collect(first + second).series(*ENERGY)) == ["ok", "ok"]
+
+
+def test_slots_that_a_later_stream_says_lay_ahead_never_conflict_with_real_ones(gateway):
+    ahead = [gateway.birth(), gateway.readings(1, energy=[10]), gateway.readings(5, 6, energy=[20, 30])]
+    gateway.new_stream()
+    true = [gateway.birth(), gateway.gap(5, 7, "clock"), gateway.readings(5, energy=[99])]
+    series = collect(ahead + true).series(*ENERGY)
+    assert codes(series) == ["ok", "unexplained", "unexplained", "unexplained", "ok", "clock"]
+    assert series.value[4] == 99_000
+
+
+def test_what_the_outbox_gave_up_is_named(gateway):
+    gateway.birth()
+    prev = gateway.prev
+    gateway.readings(0)
+    lost = gateway.prev
+    records = [gateway.made[0], gateway.dropped(2, 2, lost, prev), gateway.readings(1)]
+    assert codes(collect(records).series(*ENERGY)) == ["dropped", "ok"]
+
+
+def test_test_mode_and_streams_without_a_birth_are_listed_and_do_not_count(gateway):
+    live = [gateway.birth(), gateway.readings(1)]
+    gateway.new_stream()
+    test = [gateway.birth(mode="test"), gateway.readings(2, energy=[7])]
+    gateway.new_stream()
+    gateway.birth()
+    orphan = [gateway.readings(3)]
+    evidence = collect(live + test + orphan)
+    assert [excluded.reason for excluded in evidence.excluded] == ["test-mode", "test-mode", "no-birth"]
+    assert len(evidence.series(*ENERGY)) == 1
+    assert evidence.digest == collect(live).digest
+
+
+def test_raw_words_decode_to_the_same_quanta(gateway):
+    series = collect([gateway.birth(), gateway.readings(1, 2, energy=[70_000, None])]).series(*ENERGY)
+    raw = series.raw(0)
+    assert raw is not None
+    assert raw.words == (1, 4464)
+    assert series.decoded_again(0) == series.value[0] == 70_000_000
+    assert series.raw(1) is None
+    assert series.step(0) == 1000
+
+
+def test_raw_words_that_do_not_fit_the_birth_are_no_words(gateway):
+    records = [gateway.birth(), gateway.readings(1)]
+    series = collect(records).series(*ENERGY)
+    broken = type(series)(**{n: getattr(series, n) for n in series.__slots__} | {"raw_text": ("AAA=",)})
+    assert broken.raw(0) is None
+
+
+def test_meters_follow_each_other_and_a_series_knows_which_row_had_which(gateway, slot_ms):
+    records = [gateway.birth(serial="old"), gateway.readings(1, 2)]
+    records += [gateway.birth(serial="new"), gateway.readings(3)]
+    evidence = collect(records)
+    spans = [(m.meter.serial, m.interval.start_ms, m.interval.end_ms) for m in evidence.meters("ac")]
+    assert spans == [("old", slot_ms(1), slot_ms(3)), ("new", slot_ms(3), slot_ms(4))]
+    series = evidence.series(*ENERGY)
+    assert [series.bound(row).meter.serial for row in range(3)] == ["old", "old", "new"]
+    assert series.register is not None
+    assert series.register.name == "active_energy_export"
+
+
+def test_runs_break_where_the_chain_does(gateway):
+    gateway.birth()
+    for slot in range(1, 5):
+        gateway.readings(slot)
+    made = gateway.made
+    whole = collect(made).runs
+    assert [(run.first, run.last) for run in whole] == [(1, 5)]
+    broken = collect(made[:2] + made[3:]).runs
+    assert [(run.first, run.last) for run in broken] == [(1, 2), (4, 5)]
+
+
+def test_one_slot_far_ahead_does_not_fill_the_memory(gateway):
+    series = collect([gateway.birth(interval_ms=1), gateway.readings(1), gateway.readings(10_000_000)]).series(*ENERGY)
+    assert len(series) == 4
+
+
+def test_a_measurand_that_was_never_read_is_an_empty_series(gateway):
+    series = collect([gateway.birth()]).series("ac", "frequency_hz")
+    assert len(series) == 0
+    assert series.register is None
+
+
+@pytest.mark.parametrize("factor", [1.0, 14_400.0])
+def test_the_time_factor_is_the_births(gateway, factor):
+    assert collect([gateway.birth(time_factor=factor)]).time_factor == factor
