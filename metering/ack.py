@@ -2,11 +2,11 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from metering import note
 from metering.errors import NoteError, RecordError
-from metering.record import Digest, Millis, Name, Seq, Stream, WirePart
+from metering.record import Digest, Instant, Name, Seq, Site, Stream, WirePart, brief
 from metering.topics import GatewayId
 from metering.ulid import PATTERN as ULID_PATTERN
 
@@ -24,6 +24,12 @@ class StreamAck(WirePart):
     digest: Digest | None
     """The digest of record `through`; null when that is 0."""
 
+    @model_validator(mode="after")
+    def _has_a_digest(self) -> "StreamAck":
+        if (self.through == 0) != (self.digest is None):
+            raise ValueError("digest must be null when through is 0, and only then")
+        return self
+
 
 class HeldPart(WirePart):
     """One record that is stored but cannot be used yet."""
@@ -37,7 +43,7 @@ class Ack(WirePart):
     """A signed, cumulative acknowledgement to one gateway."""
 
     type: Literal["sakugen.ack/1"] = ACK_TYPE
-    site: Name
+    site: Site
     gateway: Name
     journal: Ulid
     succeeds: Ulid | None
@@ -46,7 +52,7 @@ class Ack(WirePart):
     """This start of ingest; each is above the last."""
     n: Annotated[int, Field(ge=1)]
     """Counts the acks of a run to this gateway."""
-    issued_ms: Millis
+    issued_ms: Instant
     streams: dict[Stream, StreamAck]
     held: Annotated[tuple[HeldPart, ...], Field(max_length=MAX_HELD)]
     refused: Annotated[int, Field(ge=0)]
@@ -76,7 +82,7 @@ def parse(data: bytes, verifiers: tuple[note.Verifier, ...]) -> Ack:
     try:
         return Ack.model_validate_json(parts.text)
     except ValidationError as error:
-        raise RecordError("shape", str(error)) from None
+        raise RecordError("shape", brief(error)) from None
 
 
 def _verify_any(parts: note.Note, verifiers: tuple[note.Verifier, ...]) -> None:

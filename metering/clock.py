@@ -1,8 +1,8 @@
 """The one place where the product asks what time it is.
 
-Everything else is handed a `Clock`, so that an hour-long outage is tested in microseconds and a year's end is shown in a
-minute. `ScaledClock` counts from an anchor on the system's monotonic clock, which all processes of one machine share: they
-then agree on the scaled time without talking to each other.
+Everything else is handed a `Clock`, so that an hour-long outage is tested in microseconds and a year's end is shown in
+a minute. `ScaledClock` counts from an anchor on the system's monotonic clock, which all processes of one machine share:
+they then agree on the scaled time without talking to each other.
 """
 
 import asyncio
@@ -165,15 +165,15 @@ class ClockConfig(BaseModel):
     """What a scaled clock shows at its anchor, with a time zone."""
     anchor_s: float | None = None
     """The anchor on this machine's monotonic clock [s]; default: when the process starts."""
-    factor: float = Field(default=1.0, gt=0)
+    factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Seconds of wall clock in one real second."""
 
     @model_validator(mode="after")
     def _scaled_needs_a_start(self) -> "ClockConfig":
         if self.kind == "scaled" and self.start is None:
             raise ValueError("a scaled clock needs `start`, for example 2025-12-24T00:00:00+08:00")
-        if self.kind == "system" and (self.start is not None or self.factor != 1.0):
-            raise ValueError("`start` and `factor` belong to a scaled clock; set kind = \"scaled\" or remove them")
+        if self.kind == "system" and (self.start is not None or self.anchor_s is not None or self.factor != 1.0):
+            raise ValueError('`start`, `anchor_s` and `factor` belong to kind = "scaled"; set it or remove them')
         return self
 
     def build(self) -> Clock:
@@ -181,7 +181,7 @@ class ClockConfig(BaseModel):
         if self.kind == "system" or self.start is None:
             return SystemClock()
         anchor_s = time.monotonic() if self.anchor_s is None else self.anchor_s
-        return ScaledClock(int(self.start.timestamp() * 1000), anchor_s, self.factor)
+        return ScaledClock(round(self.start.timestamp() * 1000), anchor_s, self.factor)
 
 
 def monotonic_s() -> float:

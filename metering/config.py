@@ -1,7 +1,7 @@
 """One TOML file per process: read it, check it against its model, and say where each fault stands.
 
-In goes a path and a pydantic model, out comes the model or a `ConfigError` with every fault: file, line, key, value, what is
-allowed. Nothing is started before the whole file is clean.
+In goes a path and a pydantic model, out comes the model or a `ConfigError` with every fault: file, line, key, value,
+what is allowed. Nothing is started before the whole file is clean.
 """
 
 import re

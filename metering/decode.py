@@ -4,7 +4,6 @@ Used twice on the way of a tonne: by the gateway when it reads, and by a verifie
 """
 
 import base64
-import binascii
 import math
 import struct
 from collections.abc import Sequence
@@ -37,7 +36,8 @@ def decode(register: Register, words: Sequence[int], scale_word: int | None = No
         scale_word: the word of its scale register, when it has one.
 
     Returns:
-        The value in quanta of its measurand, rounded to the nearest quantum (half to even), or why there is none.
+        The value in quanta of its measurand, rounded to the nearest quantum (half to even), or why there is none;
+        `bad-frame` when there are more or fewer words than the register has.
     """
     number = _number(register, words)
     if isinstance(number, Quality):
@@ -74,13 +74,15 @@ def _float_exponent(number: Fraction) -> int:
 
 
 def _number(register: Register, words: Sequence[int]) -> Fraction | Quality:
+    if len(words) != register.words:
+        return Quality.BAD_FRAME
     bits = _bits(register, words)
     if bits in register.sentinels:
         return Quality.SENTINEL
     size = register.words * 2
     if not register.type.is_float:
         return Fraction(int.from_bytes(bits.to_bytes(size), signed=register.type.is_signed))
-    (number,) = struct.unpack(">f" if size == 4 else ">d", bits.to_bytes(size))  # noqa: PLR2004 - bytes of an f32
+    (number,) = struct.unpack(">f" if size == 4 else ">d", bits.to_bytes(size))
     if math.isnan(number):
         return Quality.SENTINEL
     return Quality.OUT_OF_RANGE if math.isinf(number) else Fraction(number)
@@ -117,13 +119,14 @@ def words_at(
         count: how many registers.
 
     Returns:
-        Their words, or None when no single block holds them all.
+        Their words, or None when no single block holds them all or the words end before them.
     """
     start = 0
     for block in blocks:
         offset = address - block.address
         if block.function == function and offset >= 0 and offset + count <= block.count:
-            return tuple(words[start + offset : start + offset + count])
+            found = tuple(words[start + offset : start + offset + count])
+            return found if len(found) == count else None
         start += block.count
     return None
 
@@ -168,7 +171,7 @@ def unpack_words(text: str) -> tuple[int, ...]:
     """
     try:
         data = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError(f"raw words are not base64: {text[:40]!r}") from None
     if len(data) % 2:
         raise ValueError(f"raw words have an odd number of bytes ({len(data)})")

@@ -1,7 +1,7 @@
 """A device map: what each register of a model holds, as data with its sources.
 
-In goes the text of a TOML file, out comes a `DeviceMap`. The files live in `gateway/devices/`; the format lives here because
-births carry the full text of every map used, and a verifier decodes the raw words again with exactly that text.
+In goes the text of a TOML file, out comes a `DeviceMap`. The files live in `gateway/devices/`; the format lives here
+because births carry the full text of every map used, and a verifier decodes the raw words again with exactly that text.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from metering.errors import DeviceMapError
 from metering.measurands import MEASURANDS, Kind, Measurand, measurand
@@ -180,22 +181,30 @@ class _RegisterModel(BaseModel):
         except (ValueError, ZeroDivisionError):
             positive = False
         if not positive:
-            raise ValueError(f"scale {text!r} must be a positive decimal or fraction, for example \"0.1\" or \"1/3\"")
+            raise ValueError(f'scale {text!r} must be a positive decimal or fraction, for example "0.1" or "1/3"')
         return text
 
     @field_validator("sentinels", "modulus")
     @classmethod
     def _are_integers(cls, texts: tuple[str, ...] | str | None) -> tuple[str, ...] | str | None:
         for text in (texts,) if isinstance(texts, str) else texts or ():
-            int(text, 0)
+            try:
+                int(text, 0)
+            except ValueError:
+                raise ValueError(f'{text!r} must be an integer, for example "65535" or "0xFFFF"') from None
         return texts
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> "_RegisterModel":
         if self.modulus is not None and (self.type.is_float or MEASURANDS[self.measurand].kind is not Kind.COUNTER):
             raise ValueError("modulus belongs to an integer COUNTER register")
-        if self.address + self.type.words > 65536:  # noqa: PLR2004 - the size of the address space
-            raise ValueError(f"register {self.name!r} runs past address 65535")
+        if self.address + self.type.words > 65536:
+            raise ValueError("its words run past address 65535")
+        limit = 1 << 16 * self.type.words
+        if any(not 0 <= int(text, 0) < limit for text in self.sentinels):
+            raise ValueError(f"a sentinel of type {self.type} lies between 0 and {limit - 1:#x}")
+        if self.modulus is not None and not 1 < int(self.modulus, 0) <= limit:
+            raise ValueError(f"the modulus of type {self.type} lies between 2 and {limit}")
         return self
 
     def build(self) -> Register:
@@ -245,10 +254,15 @@ def parse_device_map(text: str, where: str = "device map") -> DeviceMap:
     Raises:
         DeviceMapError: when it is not TOML or not such a map; says which register and what is allowed.
     """
+    data: dict[str, object] = {}
     try:
-        model = _MapModel.model_validate(tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+        data = tomllib.loads(text)
+        model = _MapModel.model_validate(data)
+    except tomllib.TOMLDecodeError as error:
         raise DeviceMapError(f"{where}: {error}") from None
+    except ValidationError as error:
+        faults = (_fault(detail, data) for detail in error.errors(include_url=False))
+        raise DeviceMapError("\n".join(f"{where}: {fault}" for fault in faults)) from None
     return DeviceMap(
         make=model.make,
         model=model.model,
@@ -258,3 +272,20 @@ def parse_device_map(text: str, where: str = "device map") -> DeviceMap:
         registers=tuple(register.build() for register in model.register_),
         text=text,
     )
+
+
+def _fault(detail: ErrorDetails, data: dict[str, object]) -> str:
+    """Say what is wrong with a register by its name: a position in the file tells a reader nothing."""
+    location = list(detail["loc"])
+    registers = data.get("register")
+    named = ""
+    if location[:1] == ["register"] and len(location) > 1 and isinstance(registers, list):
+        place = int(location[1])
+        entry = registers[place]
+        name = entry.get("name") if isinstance(entry, dict) else None
+        named = f"register {name!r}: " if isinstance(name, str) else f"register number {place + 1}: "
+        location = location[2:]
+    key = ".".join(str(part) for part in location)
+    if key and detail["type"] != "missing" and not isinstance(detail["input"], dict | list):
+        key += f" = {detail['input']!r}"
+    return named + (f"{key}: " if key else "") + detail["msg"].removeprefix("Value error, ")

@@ -29,4 +29,4 @@ class Interval:
 
     def overlaps(self, other: "Interval") -> bool:
         """Tell whether the two spans share an instant."""
-        return self.start_ms < other.end_ms and other.start_ms < self.end_ms
+        return max(self.start_ms, other.start_ms) < min(self.end_ms, other.end_ms)

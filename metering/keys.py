@@ -1,5 +1,6 @@
 """Key files: private keys on disk, and `keys.toml`, the list of the public keys that are trusted and for what."""
 
+import json
 import os
 import tomllib
 from collections.abc import Iterable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metering.errors import KeyFileError, NoteError
 from metering.note import Signer, Verifier, check_name, parse_signer, signer_text
@@ -53,6 +54,12 @@ class KeyEntry(BaseModel):
     revoked_at: AwareDatetime | None = None
     compromised_since: AwareDatetime | None = None
 
+    @model_validator(mode="after")
+    def _is_the_key_of_its_name(self) -> "KeyEntry":
+        if self.verifier.name != self.id:
+            raise ValueError(f"id {self.id!r} must be the name in public_key, {self.verifier.name!r}")
+        return self
+
     @property
     def verifier(self) -> Verifier:
         """The public key."""
@@ -73,7 +80,7 @@ class KeyEntry(BaseModel):
 
 
 def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)
+    return round(moment.timestamp() * 1000)
 
 
 class _KeyFile(BaseModel):
@@ -112,6 +119,8 @@ class KeyRing:
             return cls.parse(path.read_text(encoding="utf-8"), str(path))
         except OSError as error:
             raise KeyFileError(f"{path}: {error.strerror}; make one with `sakugen keys bootstrap`") from None
+        except UnicodeDecodeError:
+            raise KeyFileError(f"{path}: not UTF-8") from None
 
     def verifier(self, name: str, role: Role, at_ms: int) -> Verifier:
         """Find the key that a name signs under in a role at an instant [ms since the Unix epoch].
@@ -140,7 +149,8 @@ class KeyRing:
 def _entry_toml(entry: KeyEntry) -> str:
     lines = ["[[key]]"]
     for field, value in entry.model_dump(exclude_none=True).items():
-        text = value.isoformat() if isinstance(value, datetime) else f'"{value}"'
+        # What JSON escapes in a string, TOML reads back.
+        text = value.isoformat() if isinstance(value, datetime) else json.dumps(value, ensure_ascii=False)
         lines.append(f"{field} = {text}")
     return "\n".join(lines) + "\n"
 
@@ -179,5 +189,7 @@ def load_signer(path: Path) -> Signer:
         return parse_signer(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise KeyFileError(f"{path}: {error.strerror}; make one with `sakugen keys new`") from None
+    except UnicodeDecodeError:
+        raise KeyFileError(f"{path}: not UTF-8") from None
     except NoteError as error:
         raise KeyFileError(f"{path}: {error}") from None

@@ -1,7 +1,7 @@
 """The vocabulary of what is measured: each measurand with its kind, unit and quantum.
 
-Everything downstream of the decoder is an integer number of quanta, so sums and differences are exact; a float for people is
-`quanta / quanta_per_unit` and nothing else.
+Everything downstream of the decoder is an integer number of quanta, so sums and differences are exact; a float for
+people is `quanta / quanta_per_unit` and nothing else.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Measurand:
 
 
 def _table(rows: tuple[tuple[str, Kind, str, str, int], ...]) -> Mapping[str, Measurand]:
-    return MappingProxyType({name: Measurand(name, kind, unit, quantum, per) for name, kind, unit, quantum, per in rows})
+    return MappingProxyType({row[0]: Measurand(*row) for row in rows})
 
 
 _C, _I = Kind.COUNTER, Kind.INSTANT
@@ -67,9 +67,9 @@ MEASURANDS: Mapping[str, Measurand] = _table((
     ("current_l2_a", _I, "A", "mA", 1000),
     ("current_l3_a", _I, "A", "mA", 1000),
     ("frequency_hz", _I, "Hz", "mHz", 1000),
-    ("supply_temperature_degc", _I, "degC", "m°C", 1000),
-    ("return_temperature_degc", _I, "degC", "m°C", 1000),
-    ("ambient_temperature_degc", _I, "degC", "m°C", 1000),
+    ("supply_temperature_degc", _I, "degC", "mdegC", 1000),
+    ("return_temperature_degc", _I, "degC", "mdegC", 1000),
+    ("ambient_temperature_degc", _I, "degC", "mdegC", 1000),
     ("flow_m3_per_h", _I, "m3/h", "mL/h", 1_000_000),
     ("irradiance_w_per_m2", _I, "W/m2", "mW/m2", 1000),
     ("burner_state", _I, "1", "1", 1),

@@ -1,12 +1,11 @@
 """Signed notes: a text, a blank line, and one signature line for each key.
 
 References:
-    C2SP signed-note (https://c2sp.org/signed-note), Ed25519 signatures (type 0x01). Golang's `sumdb/note` reads and writes
-    the same notes and the same key strings.
+    C2SP signed-note (https://c2sp.org/signed-note), Ed25519 signatures (type 0x01). Golang's `sumdb/note` reads and
+    writes the same notes and the same key strings.
 """
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ _ED25519 = b"\x01"
 _DASH = "— "
 _KEY_HASH_BYTES = 4
 _SIGNATURE_BYTES = 64
+_ALLOWED = b"\n" + bytes(range(0x20, 0x100))
 
 
 def key_hash(name: str, public: bytes) -> bytes:
@@ -112,19 +112,27 @@ def parse_signer(text: str) -> Signer:
 
 def _split_key(text: str, what: str) -> tuple[str, str, str]:
     parts = text.strip().split("+", 2)
-    if len(parts) != 3:  # noqa: PLR2004 - name, hash, base64
+    if len(parts) != 3:
         raise NoteError(f"not a {what}: expected name+hash+base64")
     return parts[0], parts[1], parts[2]
 
 
 def _ed25519_bytes(encoded: str, what: str) -> bytes:
-    try:
-        raw = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        raise NoteError(f"not a {what}: its last part is not base64") from None
-    if raw[:1] != _ED25519 or len(raw) != 33:  # noqa: PLR2004 - one type byte and 32 key bytes
+    raw = _from_base64(encoded)
+    if raw is None:
+        raise NoteError(f"not a {what}: its last part is not base64")
+    if raw[:1] != _ED25519 or len(raw) != 33:
         raise NoteError(f"not a {what}: expected one byte 01 and 32 bytes of Ed25519 key")
     return raw[1:]
+
+
+def _from_base64(text: str) -> bytes | None:
+    """Read base64 in its one canonical form: one signature must not have several spellings."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        return None
+    return data if base64.b64encode(data).decode() == text else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +178,8 @@ def split(data: bytes) -> Note:
     text, blank, block = data.rpartition(b"\n\n")
     if not blank or not block.endswith(b"\n"):
         raise NoteError("not a signed note: no blank line before a block of signature lines")
+    if data.translate(None, delete=_ALLOWED):
+        raise NoteError("not a signed note: it holds control characters other than newlines")
     try:
         lines = block.decode().removesuffix("\n").split("\n")
         text.decode()
@@ -180,12 +190,12 @@ def split(data: bytes) -> Note:
 
 def _signature(line: str) -> Signature:
     name, space, encoded = line.removeprefix(_DASH).partition(" ")
-    if not line.startswith(_DASH) or not space or not name:
+    if not line.startswith(_DASH) or not space:
         raise NoteError("not a signed note: a signature line reads '— name base64'")
-    try:
-        blob = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
-        raise NoteError(f"not a signed note: the signature of {name!r} is not base64") from None
+    check_name(name)
+    blob = _from_base64(encoded)
+    if blob is None:
+        raise NoteError(f"not a signed note: the signature of {name!r} is not base64")
     if len(blob) != _KEY_HASH_BYTES + _SIGNATURE_BYTES:
         raise NoteError(f"not a signed note: the signature of {name!r} has {len(blob)} bytes, not 68")
     return Signature(name, blob[:_KEY_HASH_BYTES], blob[_KEY_HASH_BYTES:])

@@ -1,4 +1,4 @@
-"""Why a reading has no value, or a doubtful one: one fixed table of codes, the same on the wire, on disk and in arrays."""
+"""Why a reading has no value, or a doubtful one: one table of codes, the same on the wire, on disk and in arrays."""
 
 from enum import IntEnum
 
@@ -12,11 +12,11 @@ class Quality(IntEnum):
     EXCEPTION = 2
     """The device answered with a Modbus exception."""
     SENTINEL = 3
-    """The device answered with its code for "not available"."""
+    """The device answered with its code for "not available"; for a float register also any NaN."""
     BAD_FRAME = 4
     """An answer of another length, function or unit than was asked for."""
     OUT_OF_RANGE = 5
-    """Words that decode to no value: NaN, infinity, or more quanta than int64 holds."""
+    """Words that decode to no value: infinity, a scale beyond its limits, or more quanta than int64 holds."""
     LATE_READ = 6
     """Answered too long after the slot; the value is kept."""
     CONFLICT = 7

@@ -1,37 +1,57 @@
 """The record, version 1: one line of JSON and a signature, the only thing that travels from a gateway to the journal.
 
-In go the parts of a record, out come its exact bytes, and back. `docs/wire.md` is the same for people who write a gateway in
-another language. Old versions stay readable for ever: a change of shape is a new version, never an edit of this one.
+In go the parts of a record, out come its exact bytes, and back. `docs/wire.md` is the same for people who write a
+gateway in another language. Old versions stay readable for ever: a change of shape is a new version, never an edit of
+this one.
 """
 
+import base64
 import hashlib
+import json
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from metering import note
 from metering.clock import ClockState
 from metering.errors import NoteError, RecordError
 from metering.measurands import INT64_MAX, INT64_MIN, MEASURANDS
 from metering.quality import VALUED, Quality
-from metering.topics import NAME_PATTERN, GatewayId
+from metering.topics import NAME_PATTERN, NOT_A_SITE, GatewayId
 from metering.ulid import PATTERN as ULID_PATTERN
 
 RECORD_TYPE: Final = "sakugen.record/1"
 MAX_RECORD_BYTES: Final = 1_048_576
+YEAR_10000_MS: Final = 253_402_300_800_000
+
+
+def _site(name: str) -> str:
+    if name == NOT_A_SITE:
+        raise ValueError(f"{NOT_A_SITE!r} cannot be a site name: its topics belong to the ingest service")
+    return name
+
+
+def _reason(label: str) -> str:
+    if Quality.from_label(label) in VALUED:
+        raise ValueError(f"{label!r} is no reason for a missing reading")
+    return label
+
 
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Site = Annotated[Name, AfterValidator(_site)]
 Stream = Annotated[str, Field(pattern=ULID_PATTERN)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Seq = Annotated[int, Field(ge=0, le=INT64_MAX)]
 Millis = Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]
+Instant = Annotated[int, Field(ge=0, lt=YEAR_10000_MS)]
+"""[ms since the Unix epoch, UTC]; within what a calendar can show."""
 Quanta = Annotated[int, Field(ge=INT64_MIN, le=INT64_MAX)]
 
 
 class WirePart(BaseModel):
     """A part of a wire document: no unknown keys, no coercion."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class ClockPart(WirePart):
@@ -47,7 +67,7 @@ class Header(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     type: str
-    site: Name
+    site: Site
     gateway: Name
     stream: Stream
     seq: Seq
@@ -62,10 +82,10 @@ class Header(BaseModel):
 
 class _Common(WirePart):
     type: Literal["sakugen.record/1"] = RECORD_TYPE
-    site: Name
+    site: Site
     gateway: Name
     stream: Stream
-    seq: Seq
+    seq: Annotated[Seq, Field(ge=1)]
     prev: Digest | None
     """Digest of the record before; null for the first of a stream."""
     clock: ClockPart
@@ -89,7 +109,7 @@ class RecordRef(WirePart):
     """Names one record."""
 
     stream: Stream
-    seq: Seq
+    seq: Annotated[Seq, Field(ge=1)]
     digest: Digest
 
 
@@ -139,7 +159,7 @@ class Birth(_Common):
     project: Name
     mode: Literal["live", "test"]
     agent: str
-    time_factor: Annotated[float, Field(gt=0, strict=False)]
+    time_factor: Annotated[float, Field(gt=0)]
     config_digest: Digest
     after: RecordRef | None
     """The last record this outbox knew when the stream began; null for a new outbox."""
@@ -156,6 +176,15 @@ class Birth(_Common):
                 raise ValueError(f"group {group.group} uses device map {group.map}, whose text is missing")
         return self
 
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Birth":
+        groups = [group.group for group in self.groups]
+        places = [(point.point, point.measurand) for group in self.groups for point in group.points]
+        for names, what in ((groups, "group"), (places, "point and measurand")):
+            if len(set(names)) < len(names):
+                raise ValueError(f"a {what} may be named once only")
+        return self
+
     def unknown_units(self) -> list[str]:
         """Name the measurands that this software does not know in this unit."""
         return [
@@ -166,11 +195,15 @@ class Birth(_Common):
         ]
 
 
+Index = Annotated[int, Field(ge=0)]
+Code = Annotated[int, Field(ge=0, le=max(Quality))]
+
+
 class GroupReadings(WirePart):
     """The readings of one group over some slots."""
 
     group: str
-    slots: tuple[Millis, ...]
+    slots: tuple[Instant, ...]
     sent: tuple[Millis, ...]
     """When the first request went out [ms after the slot]."""
     received: tuple[Millis, ...]
@@ -178,8 +211,11 @@ class GroupReadings(WirePart):
     values: tuple[tuple[Quanta | None, ...], ...]
     """Points × slots, in quanta; null = not obtained."""
     raw: tuple[str, ...]
-    """One base64 string a slot: the big-endian words of the group's blocks in birth order; "" when none answered."""
-    quality: tuple[tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0, le=255)]], ...]
+    """One base64 string a slot: the big-endian words of the group's blocks in birth order; "" when none answered.
+
+    When only some answered, those that did not are written as words 0.
+    """
+    quality: tuple[tuple[Index, Index, Code], ...]
     """Sparse [point, slot, code]; every null has one."""
 
     @model_validator(mode="after")
@@ -195,11 +231,15 @@ class GroupReadings(WirePart):
         for point, slot, code in self.quality:
             if point >= len(self.values) or slot >= count:
                 raise ValueError(f"quality names point {point}, slot {slot}, which is not there")
+            if (point, slot) in marked:
+                raise ValueError(f"quality names point {point}, slot {slot} twice")
             marked[point, slot] = code
         for point, row in enumerate(self.values):
             for slot, value in enumerate(row):
                 if (value is None) == (marked.get((point, slot), Quality.OK) in VALUED):
-                    raise ValueError(f"point {point}, slot {slot}: a null needs a quality that says why, a value must not have one")
+                    raise ValueError(
+                        f"point {point}, slot {slot}: a null needs a quality that says why, a value must not have one"
+                    )
         return self
 
 
@@ -214,12 +254,19 @@ class Gap(_Common):
     """Slots that were due and not read, and why."""
 
     kind: Literal["gap"] = "gap"
-    from_ms: Millis
-    to_ms: Millis
+    from_ms: Instant
+    to_ms: Instant
     """Half-open: the missed slots lie at or after `from_ms` and before `to_ms`."""
     group: str | None
     """null = all groups."""
-    reason: str
+    reason: Annotated[str, AfterValidator(_reason)]
+    """The label of a quality without a value, for example "agent-down"."""
+
+    @model_validator(mode="after")
+    def _holds_a_slot(self) -> "Gap":
+        if self.to_ms <= self.from_ms:
+            raise ValueError("a gap must end after it begins")
+        return self
 
 
 class Dropped(_Common):
@@ -229,19 +276,33 @@ class Dropped(_Common):
     through: Seq
     replaces: Digest
     """The digest of record `through`."""
-    from_ms: Millis
-    to_ms: Millis
+    from_ms: Instant
+    to_ms: Instant
     reason: str
+    """Why, in words, for example "outbox full"."""
+
+    @model_validator(mode="after")
+    def _goes_forward(self) -> "Dropped":
+        if self.through < self.seq or self.to_ms < self.from_ms:
+            raise ValueError("through must not lie before seq, nor to_ms before from_ms")
+        return self
 
 
 class Horizon(_Common):
     """Outside the chain (seq 0, prev null): what this gateway no longer holds."""
 
     kind: Literal["horizon"] = "horizon"
-    oldest_seq: Seq
+    seq: Literal[0] = 0
+    oldest_seq: Annotated[Seq, Field(ge=1)]
     """The oldest record of `stream` still held; one beyond its last when nothing is held."""
     digest_before: Digest | None
     """The digest of the record before the oldest one held; null when the oldest held is the first."""
+
+    @model_validator(mode="after")
+    def _names_what_is_before(self) -> "Horizon":
+        if (self.oldest_seq == 1) != (self.digest_before is None):
+            raise ValueError("digest_before must be null when the first record is held, and only then")
+        return self
 
 
 Record = Birth | Readings | Gap | Dropped | Horizon
@@ -271,8 +332,11 @@ def build(record: Record, signer: note.Signer) -> bytes:
 def split(data: bytes) -> note.Note:
     """Take the signature block off a record.
 
+    A record has exactly one signature line: a second one, which anybody on the way could add without breaking the
+    first, would change its digest.
+
     Raises:
-        RecordError: "unsigned" when the bytes are no signed note of one line; "too-long".
+        RecordError: "unsigned" when the bytes are no signed note of one line and one signature; "too-long".
     """
     if len(data) > MAX_RECORD_BYTES:
         raise RecordError("too-long", f"{len(data)} bytes; the limit is {MAX_RECORD_BYTES}")
@@ -280,8 +344,8 @@ def split(data: bytes) -> note.Note:
         parts = note.split(data)
     except NoteError as error:
         raise RecordError("unsigned", str(error)) from None
-    if parts.text.count(b"\n") != 1:
-        raise RecordError("unsigned", "a record's text is one line")
+    if parts.text.count(b"\n") != 1 or len(parts.signatures) != 1:
+        raise RecordError("unsigned", "a record is one line of text and one signature line")
     return parts
 
 
@@ -294,7 +358,7 @@ def parse_header(text: bytes) -> Header:
     try:
         return Header.model_validate_json(text)
     except ValidationError as error:
-        raise RecordError("shape", _brief(error)) from None
+        raise RecordError("shape", brief(error)) from None
 
 
 def parse_body(text: bytes) -> Record:
@@ -309,8 +373,11 @@ def parse_body(text: bytes) -> Record:
         raise RecordError("newer-schema", f"type {header.type!r}; this software reads {RECORD_TYPE!r}")
     try:
         record = _ADAPTER.validate_json(text)
+        json.loads(text, object_pairs_hook=_no_key_twice)
     except ValidationError as error:
-        raise RecordError("shape", _brief(error)) from None
+        raise RecordError("shape", brief(error)) from None
+    except ValueError as error:
+        raise RecordError("shape", str(error)) from None
     if isinstance(record, Birth) and (unknown := record.unknown_units()):
         raise RecordError("unknown-unit", ", ".join(unknown))
     return record
@@ -334,10 +401,31 @@ def misfit(readings: Readings, birth: Birth) -> str | None:
             return f"group {part.group!r} is not in the birth"
         if len(part.values) != len(group.points):
             return f"group {part.group!r} has {len(part.values)} rows; its birth has {len(group.points)} points"
+        expected = sum(block.count for block in group.blocks)
+        for slot_ms, raw in zip(part.slots, part.raw, strict=True):
+            if raw and (fault := _raw_fault(raw, expected)):
+                return f"group {part.group!r} slot {slot_ms}: {fault}"
     return None
 
 
-def _brief(error: ValidationError) -> str:
+def _raw_fault(raw: str, expected: int) -> str | None:
+    try:
+        words, odd = divmod(len(base64.b64decode(raw, validate=True)), 2)
+    except ValueError:
+        return f"raw words are not base64: {raw[:40]!r}"
+    if odd or words != expected:
+        return f"{words}{' and a half' * odd} raw words, its blocks have {expected}"
+    return None
+
+
+def _no_key_twice(pairs: list[tuple[str, object]]) -> None:
+    # Which of the two counts is left open by JSON, so two readers might take a signed record for different things.
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+
+
+def brief(error: ValidationError) -> str:
+    """Say in one line what is wrong first, and how much more there is."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"])
     return f"{where}: {first['msg']}" + (f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else "")

@@ -7,6 +7,9 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 NAME_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}$"
 """What a site, gateway, shard, device or point may be called: also safe as a topic level and in a signed note."""
 
+NOT_A_SITE = "ingest"
+"""The one name that no site may have: the topics of the ingest service stand in its place."""
+
 ROOT = "sakugen/v1"
 ALL_LOGS = f"{ROOT}/+/+/log"
 ALL_STATUSES = f"{ROOT}/+/+/status"
@@ -25,8 +28,8 @@ class GatewayId:
         for name in (self.site, self.gateway):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"{name!r} cannot be a site or gateway name; allowed: {NAME_PATTERN}")
-        if self.site == "ingest":
-            raise ValueError("'ingest' cannot be a site name: its topics belong to the ingest service")
+        if self.site == NOT_A_SITE:
+            raise ValueError(f"{NOT_A_SITE!r} cannot be a site name: its topics belong to the ingest service")
 
     def __str__(self) -> str:
         """Give `site/gateway`."""
