@@ -1,0 +1,85 @@
+"""In: the simulators' TOML file. Out: `SimulatorSettings`; its defaults run the three demonstration plants."""
+
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from metering.clock import ClockConfig
+from simulators.roster import DEVICES, PlantName, PowerSource
+
+
+class PlantSettings(BaseModel):
+    """One `[[plants]]` table: a plant, its project, and the Modbus TCP port that all its devices share."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    plant: PlantName
+    """"solar", "heat-only-boiler" or "transformer-stations"."""
+    project: str = Field(min_length=1)
+    """The project whose readings these are; the ledger keeps it beside every answer."""
+    site: str = Field(min_length=1)
+    """The site on which the plant stands."""
+    host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 in a container."""
+    port: int = Field(ge=0, le=65535)
+    """The Modbus TCP port; devices differ by unit id. 0 takes any free port and the ready line names it."""
+    power: PowerSource = "synthetic"
+    """Of the solar plant: "synthetic", or "measured" to replay one-minute AC power from the package pvanalytics."""
+    devices: tuple[str, ...] = ()
+    """The devices that answer, by name; empty for all. One that is left out answers as an absent unit does."""
+
+    @model_validator(mode="after")
+    def _devices_exist(self) -> Self:
+        allowed = DEVICES[self.plant]
+        unknown = [name for name in self.devices if name not in allowed]
+        if unknown:
+            raise ValueError(f"plant {self.plant!r} has no device {unknown[0]!r}; it has {', '.join(allowed)}")
+        if self.power == "measured" and self.plant != "solar":
+            raise ValueError(f'power = "measured" belongs to a solar plant; remove it from plant {self.plant!r}')
+        return self
+
+
+DEMONSTRATION_PLANTS = (
+    PlantSettings(plant="solar", project="demo-solar", site="mongolia-farm", port=15020),
+    PlantSettings(plant="heat-only-boiler", project="demo-boiler", site="ulaanbaatar-heat", port=15021),
+    PlantSettings(plant="transformer-stations", project="demo-transformers", site="hanoi-grid", port=15022),
+)
+
+
+class SimulatorSettings(BaseModel):
+    """Everything the simulators' process needs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clock: ClockConfig = ClockConfig()
+    """What time it is in the plants."""
+    seed: int = 1
+    """The same seed, plants and `counters_from` give the same registers at the same instant."""
+    counters_from: AwareDatetime = datetime(2025, 12, 1, tzinfo=UTC)
+    """Where the counters begin; not later than the clock. Starting takes about a second for each month since then."""
+    ledger: Path = Path("data/simulators/ledger.sqlite")
+    """The SQLite file that keeps every answer served."""
+    plants: tuple[PlantSettings, ...] = Field(default=DEMONSTRATION_PLANTS, min_length=1)
+    """The plants to serve."""
+
+    @model_validator(mode="after")
+    def _plants_differ(self) -> Self:
+        places = Counter((plant.host, plant.port) for plant in self.plants if plant.port)
+        if shared := [place for place, count in places.items() if count > 1]:
+            raise ValueError(f"two plants ask for {shared[0][0]}:{shared[0][1]}; give each its own port")
+        projects = Counter(plant.project for plant in self.plants)
+        if doubled := [project for project, count in projects.items() if count > 1]:
+            raise ValueError(f"two plants have project {doubled[0]!r}; give each its own")
+        return self
+
+    @property
+    def counters_from_ms(self) -> int:
+        """Where the counters begin [ms since the Unix epoch]."""
+        return int(self.counters_from.timestamp() * 1000)
+
+    def seed_of(self, plant: PlantSettings) -> str:
+        """The seed of one plant: adding a plant does not change the others."""
+        return f"{self.seed}/{plant.project}"

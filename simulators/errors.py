@@ -1,0 +1,45 @@
+"""The exceptions of the simulators, as a tree.
+
+metering.errors.SakugenError
+└── SimulatorError
+    ├── PortTakenError      a plant's port cannot be listened on
+    ├── TooEarlyError       an instant before the counters begin
+    └── MeasuredDataError   the package with measured power is missing or not as expected
+"""
+
+from metering.errors import SakugenError
+
+
+class SimulatorError(SakugenError):
+    """Base of every exception that the simulators raise on purpose."""
+
+
+class PortTakenError(SimulatorError):
+    """A plant's Modbus port cannot be listened on; says which plant asked and how to choose another."""
+
+    retryable = True
+
+    def __init__(self, project: str, host: str, port: int, reason: str) -> None:
+        """Say who asked for what.
+
+        Args:
+            project: the project of the plant that asked for the port.
+            host: the address to bind.
+            port: the TCP port.
+            reason: what the operating system answered.
+        """
+        super().__init__(
+            f"simulators: the plant of project {project!r} asked for {host}:{port}, and the system answered: {reason}. "
+            f"Choose another with `port = ...` in its [[plants]] table (0 takes any free port), or end what uses it."
+        )
+        self.project = project
+        self.host = host
+        self.port = port
+
+
+class TooEarlyError(SimulatorError):
+    """An instant before `counters_from`: the counters have no value yet."""
+
+
+class MeasuredDataError(SimulatorError):
+    """The measured one-minute power cannot be read; says what to install."""

@@ -1,0 +1,83 @@
+"""In: the simulators' settings. Out: plants that answer Modbus TCP until told to stop, and a complete ledger."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+
+from metering.clock import utc_text
+from simulators.config import SimulatorSettings
+from simulators.errors import SimulatorError, TooEarlyError
+from simulators.ledger import Ledger
+from simulators.modbus import ModbusPort
+from simulators.roster import build_site, prepare
+
+COMMIT_EVERY_S = 0.5
+PREPARED_MS = 16 * 86_400_000
+"""Counters are computed this far ahead before the first request, so that no demonstration waits [ms]."""
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callable[[str], None] = _say) -> None:
+    """Serve the plants until `stop` is set.
+
+    Args:
+        settings: what to serve.
+        stop: set it to end in an orderly way; every answer served is then in the ledger.
+        announce: receives one line, beginning with "ready ", when all ports answer.
+
+    Raises:
+        PortTakenError: a port cannot be listened on; nothing is served.
+        TooEarlyError: the clock is before `counters_from`.
+        MeasuredDataError: measured power is asked for and not installed.
+    """
+    clock = settings.clock.build()
+    now_ms = clock.now_ms()
+    if now_ms < settings.counters_from_ms:
+        raise TooEarlyError(
+            f"simulators: the clock shows {utc_text(now_ms)}, before counters_from ="
+            f" {settings.counters_from.isoformat()}; set `counters_from` to an earlier instant"
+        )
+    async with AsyncExitStack() as stack:
+        ledger = stack.enter_context(Ledger(settings.ledger))
+        places = []
+        for plant in settings.plants:
+            site = build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power)
+            prepare(site, now_ms + PREPARED_MS)
+            served = [each for each in site.instruments if not plant.devices or each.name in plant.devices]
+            port = await stack.enter_async_context(ModbusPort(plant, served, clock, ledger))
+            places.append(f"{plant.project}={plant.host}:{port.port}")
+        announce(f"ready simulators {' '.join(places)} ledger={settings.ledger}")
+        while not stop.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), COMMIT_EVERY_S)
+            ledger.commit()
+
+
+async def _run_until_signalled(settings: SimulatorSettings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run(settings, stop)
+
+
+def main(settings: SimulatorSettings) -> int:
+    """Run as a process until SIGTERM or SIGINT.
+
+    Returns:
+        The exit status: 0 after an orderly end, 2 when the settings cannot be served as they are.
+    """
+    # Its warnings repeat what our own exceptions say; its errors are ours to see.
+    logging.getLogger("pymodbus.logging").setLevel(logging.ERROR)
+    try:
+        asyncio.run(_run_until_signalled(settings))
+    except SimulatorError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
