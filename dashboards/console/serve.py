@@ -10,7 +10,6 @@ import socket
 import sys
 
 from nicegui import app, ui
-from nicegui import run as background
 from starlette.responses import RedirectResponse
 
 from dashboards.console import page
@@ -44,7 +43,7 @@ class Feed:
         async with self._lock:
             due_ms = self._read_ms + int(page.REFRESH_S * 900)  # a little early, or a timer just misses every other one
             if self._snapshot is None or self._clock.mono_ms() >= due_ms:
-                self._snapshot = await background.io_bound(self._sources.snapshot)
+                self._snapshot = await asyncio.to_thread(self._sources.snapshot)
                 self._read_ms = self._clock.mono_ms()
             return self._snapshot
 

@@ -22,7 +22,8 @@ from metering.errors import SakugenError
 from metering.quality import Quality
 
 _SHOWN_STREAMS = 3
-_NOTHING = TonnesView((), creditable=False, blocked_by=())
+NO_READINGS: tuple[ReadingView, ...] = ()
+NO_TONNES = TonnesView((), creditable=False, blocked_by=())
 
 
 class Sources:
@@ -47,18 +48,20 @@ class Sources:
         return Snapshot(utc_text(now_ms - now_ms % 1000), self._clock.factor, projects)
 
     def _project(self, project: ProjectSettings, now_ms: int) -> ProjectView:
-        gateway, readings, tonnes, troubles = GatewayView(project.gateway, (), 0, 0, ()), (), _NOTHING, []
-        if self._settings.journal.exists():  # else the page says that it waits for the gateway's first record
-            try:
+        gateway, readings, tonnes = GatewayView(project.gateway, (), 0, 0, ()), NO_READINGS, NO_TONNES
+        troubles = []
+        try:
+            if self._settings.journal.exists():
                 gateway = self._gateway(project, now_ms)
                 readings = tuple(self._reading(latest, project, now_ms) for latest in self._reader.latest(project.id))
-            except SakugenError as error:
-                troubles.append(str(error))
+        except SakugenError as error:
+            troubles.append(str(error))
         try:
             tonnes = self._tonnes(project)
         except SakugenError as error:
             troubles.append(str(error))
-        return ProjectView(project.id, project.title, project.site, gateway, readings, tonnes, "; ".join(troubles))
+        trouble = "; ".join(troubles)
+        return ProjectView(project.id, project.title, project.site, gateway, readings, tonnes, trouble)
 
     def _gateway(self, project: ProjectSettings, now_ms: int) -> GatewayView:
         mine = (project.site, project.gateway)
@@ -88,7 +91,7 @@ class Sources:
 
     def _tonnes(self, project: ProjectSettings) -> TonnesView:
         del project
-        return _NOTHING
+        return NO_TONNES
 
 
 def _stream(head: Head, now_ms: int) -> StreamView:
