@@ -1,0 +1,264 @@
+"""The gateway's configuration file: its model is its manual.
+
+Every cross-check names the key it is about, so that `sakugen config check` shows file, line, value and what is
+allowed. Device maps are read here too: a file that passes can be run.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from gateway.errors import PlanError
+from gateway.maps import load_map, map_names
+from gateway.plan import plan_blocks
+from metering.clock import ClockConfig
+from metering.devicemap import DeviceMap
+from metering.errors import DeviceMapError
+from metering.keys import VerifierText
+from metering.measurands import MEASURANDS
+from metering.topics import NAME_PATTERN, GatewayId
+
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Location = tuple[int | str, ...]
+Problem = tuple[Location, object, str]
+"""Where it is, what stands there, what is wrong and allowed."""
+_DAY_S = 86_400
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TlsSettings(_Table):
+    """Encryption towards the broker."""
+
+    ca_file: Path | None = None
+    """Certificates to trust; default: the system's."""
+    cert_file: Path | None = None
+    """This gateway's certificate, when the broker asks for one."""
+    key_file: Path | None = None
+
+
+class BrokerSettings(_Table):
+    """The MQTT broker."""
+
+    host: str
+    port: int = Field(default=1883, ge=1, le=65535)
+    protocol: Literal[4, 5] = 5
+    """5 for MQTT 5, 4 for MQTT 3.1.1."""
+    username: str | None = None
+    password_file: Path | None = None
+    """A file that holds the password and nothing else."""
+    tls: TlsSettings | None = None
+
+
+class MeterSettings(_Table):
+    """The instrument, as its plate says."""
+
+    make: str
+    model: str
+    serial: str
+
+
+class PointSettings(_Table):
+    """What is read for one metering point; the register follows from the device map."""
+
+    point: Name
+    measurand: str
+
+
+class GroupSettings(_Table):
+    """Registers that are polled together."""
+
+    name: Name
+    interval_s: int = Field(gt=0, le=_DAY_S)
+    """Distance of slots; a whole number of slots must fill a day [s]."""
+    points: tuple[PointSettings, ...] = Field(min_length=1)
+
+
+class DeviceSettings(_Table):
+    """One Modbus TCP device."""
+
+    name: Name
+    map: str
+    """A device map's name, or the path of a .toml file."""
+    host: str
+    port: int = Field(default=502, ge=1, le=65535)
+    unit_id: int = Field(default=1, ge=0, le=255)
+    timeout_s: float = Field(default=1.0, gt=0, le=60)
+    """How long it may take to answer [s]."""
+    meter: MeterSettings
+    group: tuple[GroupSettings, ...] = Field(min_length=1)
+
+
+class GatewaySettings(_Table):
+    """Everything one gateway instance needs. One instance serves one project."""
+
+    site: Name
+    gateway: Name
+    project: Name
+    mode: Literal["live", "test"] = "live"
+    """Readings of a gateway in mode "test" are never creditable."""
+    data_dir: Path
+    """Where the outbox lives; one folder an instance."""
+    key_file: Path
+    """This gateway's private key, made by `sakugen keys new`."""
+    ack_keys: tuple[VerifierText, ...] = Field(min_length=1, max_length=2)
+    """The public keys whose acknowledgements may delete; two while one is being replaced."""
+    seal_after_s: float = Field(default=60.0, gt=0)
+    """Longest wait of a committed slot for its record, in real time [s]."""
+    keep_days: int = Field(default=35, ge=1)
+    """How long acknowledged records stay as copies [d]."""
+    broker: BrokerSettings
+    clock: ClockConfig = ClockConfig()
+    device: tuple[DeviceSettings, ...] = Field(min_length=1)
+
+    @property
+    def gateway_id(self) -> GatewayId:
+        """The gateway's name on the wire."""
+        return GatewayId(self.site, self.gateway)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = [*_reserved(self), *_used_twice(self), *_intervals(self), *_maps(self)]
+        if problems:
+            raise ValidationError.from_exception_data(
+                "GatewaySettings",
+                [
+                    InitErrorDetails(
+                        type=PydanticCustomError("cross_check", "{problem}", {"problem": text}), loc=where, input=value
+                    )
+                    for where, value, text in problems
+                ],
+            )
+        return self
+
+
+def _reserved(settings: GatewaySettings) -> Iterator[Problem]:
+    if settings.site == "ingest":
+        yield (
+            ("site",),
+            settings.site,
+            "'ingest' cannot be a site: its topics belong to the ingest service; choose another name",
+        )
+
+
+def _used_twice(settings: GatewaySettings) -> Iterator[Problem]:
+    devices: set[str] = set()
+    points: dict[tuple[str, str], str] = {}
+    addresses: dict[tuple[str, int, int], str] = {}
+    for i, device in enumerate(settings.device):
+        if device.name in devices:
+            yield ("device", i, "name"), device.name, "used twice; each device needs a name of its own"
+        devices.add(device.name)
+        address = (device.host, device.port, device.unit_id)
+        if address in addresses:
+            yield (
+                ("device", i, "unit_id"),
+                device.unit_id,
+                f"device {addresses[address]!r} has the same host, port and unit id",
+            )
+        addresses.setdefault(address, device.name)
+        names = [group.name for group in device.group]
+        for j, group in enumerate(device.group):
+            if group.name in names[:j]:
+                yield ("device", i, "group", j, "name"), group.name, "used twice in this device; choose another name"
+            for k, point in enumerate(group.points):
+                key, place = (point.point, point.measurand), f"{device.name}/{group.name}"
+                if key in points:
+                    where = ("device", i, "group", j, "points", k, "point")
+                    yield (
+                        where,
+                        point.point,
+                        f"{point.measurand} of this point is already read by {points[key]}; remove one",
+                    )
+                points.setdefault(key, place)
+
+
+def _intervals(settings: GatewaySettings) -> Iterator[Problem]:
+    for i, device in enumerate(settings.device):
+        for j, group in enumerate(device.group):
+            if _DAY_S % group.interval_s:
+                where = ("device", i, "group", j, "interval_s")
+                yield where, group.interval_s, "must divide a day (86400 s), for example 1, 10, 60, 300, 900 or 3600"
+
+
+def _maps(settings: GatewaySettings) -> Iterator[Problem]:
+    for i, device in enumerate(settings.device):
+        try:
+            device_map: DeviceMap | None = load_map(device.map)
+        except DeviceMapError as error:
+            yield ("device", i, "map"), device.map, str(error)
+            device_map = None
+        for j, group in enumerate(device.group):
+            yield from _points(device_map, ("device", i, "group", j), device.map, group)
+
+
+def _points(device_map: DeviceMap | None, where: Location, map_name: str, group: GroupSettings) -> Iterator[Problem]:
+    registers = []
+    for k, point in enumerate(group.points):
+        here = (*where, "points", k, "measurand")
+        if point.measurand not in MEASURANDS:
+            yield here, point.measurand, f"unknown measurand; allowed: {', '.join(sorted(MEASURANDS))}"
+        elif device_map is not None:
+            register = device_map.register_for(point.measurand)
+            if register is None:
+                held = ", ".join(sorted({register.measurand.name for register in device_map.registers}))
+                yield here, point.measurand, f"device map {map_name!r} has no register for it; allowed: {held}"
+            else:
+                registers.append(register)
+    try:
+        plan_blocks(registers)
+    except PlanError as error:
+        yield (*where, "points"), group.name, str(error)
+
+
+_SAMPLE = """\
+# Sakugen gateway. One file per instance; one instance serves one project.
+site = "mongolia-farm"
+gateway = "gw-solar"
+project = "demo-solar"
+# mode = "live"                # "test": readings are never creditable
+data_dir = "data/gw-solar"     # the outbox lives here
+key_file = "keys/gw-solar.key" # made by `sakugen keys new`
+ack_keys = ["VKEY"] # ingest's; two while one is being replaced
+# seal_after_s = 60.0          # longest wait of a slot for its record, in real time [s]
+# keep_days = 35               # acknowledged records stay as copies [d]
+
+[broker]
+host = "127.0.0.1"
+# port = 1883
+# protocol = 5                 # 4 for MQTT 3.1.1
+# username = "gw-solar"
+# password_file = "keys/broker.password"
+# [broker.tls]
+# ca_file = "keys/ca.pem"      # default: the system's certificates
+# cert_file = "keys/gw-solar.pem"
+# key_file = "keys/gw-solar.pem.key"
+
+# [clock]
+# kind = "system"
+
+[[device]]
+name = "revenue-meter"
+map = "schneider_iem3000"      # one of MAPS; or the path of a .toml file
+host = "192.0.2.10"
+# port = 502
+# unit_id = 1
+# timeout_s = 1.0              # how long it may take to answer [s]
+meter = { make = "Schneider Electric", model = "iEM3155", serial = "23148557" }
+
+[[device.group]]
+name = "energy"
+interval_s = 900               # must divide a day [s]
+points = [{ point = "ac-bus", measurand = "energy_export_total_wh" }]
+"""
+_SAMPLE_ACK_KEY = "ack+d5b53440+ARMJTpW70lqKUsf0Sk8T5Tj0Fe28oa9Jp0GN/iqy2U7R"
+
+
+def sample() -> str:
+    """Write a commented sample of the file; a test compares it with the model."""
+    return _SAMPLE.replace("VKEY", _SAMPLE_ACK_KEY).replace("MAPS", ", ".join(map_names()))

@@ -1,0 +1,32 @@
+"""The exceptions of the gateway, as a tree.
+
+GatewayError
+├── PlanError            registers that no allowed request can read together
+└── OutboxError          the outbox cannot be used
+    ├── OutboxLockedError    another process owns it
+    └── OutboxFullError      no space is left; reading stops until there is some
+"""
+
+from metering.errors import SakugenError
+
+
+class GatewayError(SakugenError):
+    """Base of what the gateway raises on purpose."""
+
+
+class PlanError(GatewayError):
+    """Registers that must be read in one request but do not fit into one."""
+
+
+class OutboxError(GatewayError):
+    """The outbox cannot be used; says which file and what to do."""
+
+
+class OutboxLockedError(OutboxError):
+    """Another process has the outbox open."""
+
+
+class OutboxFullError(OutboxError):
+    """The disk is full: nothing was committed, nothing was lost; the same call works once there is space."""
+
+    retryable = True

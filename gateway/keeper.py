@@ -1,0 +1,119 @@
+"""One thread for the outbox: what touches the file waits its turn, commits that wait together are one flush.
+
+A full disk stops reading and loses nothing: whoever commits waits until there is space, and the slots that pass
+meanwhile become missed slots.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from gateway.entries import Entry
+from gateway.errors import OutboxError, OutboxFullError
+from gateway.outbox import Outbox
+from gateway.status import Faults
+
+_LOG = logging.getLogger("gateway.outbox")
+_FULL_RETRY_S = 2.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Keeper:
+    """Serialises the use of an outbox. Use it as an async context manager and run `run` beside it."""
+
+    def __init__(self, outbox: Outbox, faults: Faults, on_sealed: Callable[[], None]) -> None:
+        """Remember whom to serve.
+
+        Args:
+            outbox: open.
+            faults: where a full disk is shown.
+            on_sealed: called in the event loop after a commit that sealed a record.
+        """
+        self.outbox = outbox
+        self._faults = faults
+        self._on_sealed = on_sealed
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
+        self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
+        self._some = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for what is under way."""
+        await asyncio.to_thread(self._thread.shutdown)
+
+    async def do(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call something that uses the outbox, in its turn."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+
+    async def commit(self, entries: Sequence[Entry]) -> None:
+        """Return once the entries are durable.
+
+        Raises:
+            OutboxError: when the outbox refuses these entries.
+        """
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entries, done))
+        self._some.set()
+        await done
+
+    async def run(self) -> None:
+        """Commit what waits, for ever; a poll group waits for its commit, so no more wait than there are groups."""
+        while True:
+            await self._some.wait()
+            self._some.clear()
+            batch, self._waiting = self._waiting, []
+            try:
+                await self._commit_patiently([entry for entries, _ in batch for entry in entries])
+            except OutboxError:
+                await self._commit_apart(batch)
+            except BaseException as error:
+                for _, done in batch:
+                    if not done.done():
+                        done.set_exception(error)
+                raise
+            for _, done in batch:
+                if not done.done():
+                    done.set_result(None)
+
+    async def _commit_apart(self, batch: Sequence[tuple[Sequence[Entry], asyncio.Future[None]]]) -> None:
+        """One group's refused entry must not cost the others theirs."""
+        for entries, done in batch:
+            try:
+                await self._commit_patiently(entries)
+            except OutboxError as error:
+                if not done.done():
+                    done.set_exception(error)
+
+    async def _commit_patiently(self, entries: Sequence[Entry]) -> None:
+        while True:
+            try:
+                sealed = await self.do(self.outbox.commit, entries)
+            except OutboxFullError as error:
+                self._faults.show("outbox-full", str(error))
+                if not await self._make_space():
+                    await asyncio.sleep(_FULL_RETRY_S)
+            else:
+                self._faults.clear("outbox-full")
+                if sealed:
+                    self._on_sealed()
+                return
+
+    async def _make_space(self) -> bool:
+        try:
+            released = await self.do(self.outbox.release_copies)
+        except OutboxFullError:
+            return False
+        if released:
+            _LOG.warning("the disk is full: %d copies of acknowledged records were deleted to go on", released)
+        return released > 0

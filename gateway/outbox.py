@@ -1,0 +1,267 @@
+"""The gateway's own memory: slots go in one commit at a time, signed and chained records come out.
+
+A slot is durable when `commit` returns. Slots wait as pending rows until they are sealed into a record, in the
+transaction that reaches a limit, when the agent says so, or at the next start under the birth they were read with.
+The sending side of the same file is `Outbox.shelf`.
+
+References:
+    contracts.md section 2: records, sealing, crash table.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from sqlite3 import Connection
+from types import TracebackType
+from typing import Self
+
+from gateway.entries import (
+    BirthBody,
+    Entry,
+    MissedSlots,
+    SlotReading,
+    birth_from_json,
+    birth_to_json,
+    entry_from_json,
+    entry_to_json,
+)
+from gateway.errors import OutboxError
+from gateway.sealing import Place, RecordMaker, Stamp, birth_maker, gap_maker, horizon_record, record_makers
+from gateway.shelf import SqliteShelf
+from gateway.store import Store
+from metering.clock import Clock, ClockState
+from metering.note import Signer
+from metering.quality import Quality
+from metering.record import RecordRef, build, digest_of
+from metering.topics import GatewayId
+from metering.ulid import new_ulid
+
+SEAL_READINGS = 1000
+SEAL_BYTES = 256 * 1024
+_PRUNE_EVERY_SEALS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxState:
+    """How full the outbox is, for the status."""
+
+    stream: str
+    pending_slots: int
+    """Committed, not sealed yet."""
+    unacknowledged_records: int
+    oldest_unacknowledged_ms: int | None
+    """When the oldest of them was sealed [ms since the Unix epoch]."""
+    file_bytes: int
+
+
+class Outbox:
+    """Commits, seals and keeps; one instance owns the file. Use it as a context manager."""
+
+    def __init__(self, path: Path, gateway: GatewayId, signer: Signer, clock: Clock, keep_days: int = 35) -> None:
+        """Remember what it is about; nothing is opened yet.
+
+        Args:
+            path: the SQLite file.
+            gateway: whose records these are.
+            signer: the gateway's key.
+            clock: stamps records.
+            keep_days: how long acknowledged records stay as copies [d].
+        """
+        self._store = Store(path)
+        self._gateway = gateway
+        self._signer = signer
+        self._clock = clock
+        self._keep_days = keep_days
+        self._stream = ""
+        self._birth = ""
+        self._seals = 0
+        self.shelf = SqliteShelf(self._store, self._horizon)
+
+    def __enter__(self) -> Self:
+        """Open the file; a damaged one is set aside."""
+        self._store.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self._store.__exit__(kind, error, trace)
+
+    @property
+    def set_aside(self) -> Path | None:
+        """Where a damaged outbox was moved to at this start, if there was one."""
+        return self._store.set_aside
+
+    def accounted_ms(self) -> dict[str, int]:
+        """Up to which instant each poll group's slots are read or explained [ms since the Unix epoch]."""
+        return dict(self._store.db.execute("SELECT poll_group, slot_ms FROM progress"))
+
+    def begin_stream(self, birth: BirthBody, start_ms: int, *, clock_was_ahead: bool = False) -> bytes:
+        """Begin a stream: its birth, what an earlier run left unsealed, and gaps for the time since then.
+
+        Args:
+            birth: what the following slots are about.
+            start_ms: slots before this instant were missed [ms since the Unix epoch].
+            clock_was_ahead: what is committed so far lies in the future, so slots begin anew without a gap.
+
+        Returns:
+            The exact bytes of the birth's record.
+        """
+        text = birth_to_json(birth)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        stamp = self._stamp()
+        with self._store.transaction() as db:
+            after = _last_record(db)
+            self._stream = new_ulid(self._clock.now_ms(), above=_last_stream(db))
+            self._birth = digest
+            db.execute("INSERT INTO stream (id, last_seq) VALUES (?, 0)", (self._stream,))
+            left_by = db.execute("SELECT birth FROM pending LIMIT 1").fetchone()
+            if left_by is not None and left_by[0] != digest:
+                (old,) = db.execute("SELECT body FROM birth WHERE digest = ?", left_by).fetchone()
+                self._append(db, stamp, birth_maker(birth_from_json(old), after))
+                self._seal(db)
+                after = None  # the predecessor is named once, by the stream's first record
+            data = self._append(db, stamp, birth_maker(birth, after))
+            self._seal(db)
+            if clock_was_ahead:
+                db.execute("DELETE FROM progress")
+            for gap in _agent_down(_progress(db), birth, start_ms):
+                self._append(db, stamp, gap_maker(gap))
+                _advance(db, gap.group, gap.to_ms - 1)
+            db.execute("DELETE FROM birth")
+            db.execute("INSERT INTO birth VALUES (?, ?)", (digest, text))
+        return data
+
+    def commit(self, entries: Sequence[Entry]) -> bool:
+        """Make entries durable, all or none, and seal what reaches a limit.
+
+        Args:
+            entries: slots and missed slots; slots of one group strictly increase.
+
+        Returns:
+            Whether a record was sealed.
+
+        Raises:
+            OutboxFullError: no space is left; nothing was committed.
+            OutboxError: a slot is not later than the group's last one.
+        """
+        stamp = self._stamp()
+        with self._store.transaction() as db:
+            sealed = [self._admit(db, entry, stamp) for entry in entries]
+        return any(sealed)
+
+    def seal(self) -> bool:
+        """Seal what is pending; tells whether there was anything."""
+        with self._store.transaction() as db:
+            sealed = self._seal(db)
+        self._seals += sealed
+        if sealed and self._seals % _PRUNE_EVERY_SEALS == 0:
+            self.shelf.prune_older_than(self._keep_days, self._clock.now_ms())
+        return sealed
+
+    def release_copies(self) -> int:
+        """Delete every copy that is acknowledged, to make space; tells how many records went."""
+        return self.shelf.prune(self._clock.now_ms() + 1)
+
+    def state(self) -> OutboxState:
+        """Measure how full the outbox is."""
+        db = self._store.db
+        (pending,) = db.execute("SELECT COUNT(*) FROM pending").fetchone()
+        waiting, oldest = db.execute("SELECT COUNT(*), MIN(sealed_ms) FROM record WHERE acked = 0").fetchone()
+        pages, page_bytes = db.execute(
+            "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
+        ).fetchone()
+        return OutboxState(self._stream, pending, waiting, oldest, pages * page_bytes)
+
+    def _admit(self, db: Connection, entry: Entry, stamp: Stamp) -> bool:
+        readings = len(entry.values) if isinstance(entry, SlotReading) else 0
+        body = entry_to_json(entry)
+        count, size, state = db.execute(
+            "SELECT COALESCE(SUM(readings), 0), COALESCE(SUM(LENGTH(body)), 0), MIN(clock) FROM pending"
+        ).fetchone()
+        full = count + readings > SEAL_READINGS or size + len(body) > SEAL_BYTES
+        # One record speaks of one state of the clock.
+        sealed = (full or state not in {None, stamp.state}) and self._seal(db)
+        if isinstance(entry, SlotReading):
+            if entry.slot_ms <= _progress(db).get(entry.group, entry.slot_ms - 1):
+                raise OutboxError(
+                    f"group {entry.group}: slot {entry.slot_ms} is not after the last one: slots must increase"
+                )
+            _advance(db, entry.group, entry.slot_ms)
+        else:
+            _advance(db, entry.group, entry.to_ms - 1)
+        db.execute(
+            "INSERT INTO pending (birth, clock, offset_ms, mono_ms, readings, body) VALUES (?, ?, ?, ?, ?, ?)",
+            (self._birth, stamp.state, stamp.offset_ms, stamp.mono_ms, readings, body),
+        )
+        return (not sealed and count + readings == SEAL_READINGS and self._seal(db)) or sealed
+
+    def _seal(self, db: Connection) -> bool:
+        rows = db.execute("SELECT clock, offset_ms, mono_ms, body FROM pending ORDER BY id").fetchall()
+        if not rows:
+            return False
+        state, offset_ms, mono_ms, _ = rows[-1]
+        stamp = Stamp(ClockState(state), offset_ms, mono_ms)
+        for maker in record_makers([entry_from_json(row[3]) for row in rows]):
+            self._append(db, stamp, maker)
+        db.execute("DELETE FROM pending")
+        return True
+
+    def _append(self, db: Connection, stamp: Stamp, maker: RecordMaker) -> bytes:
+        last_seq, last_digest = db.execute(
+            "SELECT last_seq, last_digest FROM stream WHERE id = ?", (self._stream,)
+        ).fetchone()
+        seq = last_seq + 1
+        data = build(maker(Place(self._gateway, self._stream, seq, last_digest, stamp)), self._signer)
+        digest = digest_of(data)
+        db.execute(
+            "INSERT INTO record (stream, seq, through, prev, chain, sealed_ms, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._stream, seq, seq, last_digest, digest, self._clock.now_ms(), data),
+        )
+        db.execute("UPDATE stream SET last_seq = ?, last_digest = ? WHERE id = ?", (seq, digest, self._stream))
+        return data
+
+    def _horizon(self, stream: str, oldest_seq: int, digest_before: str | None) -> bytes:
+        place = Place(self._gateway, stream, 0, None, self._stamp())
+        return build(horizon_record(place, oldest_seq, digest_before), self._signer)
+
+    def _stamp(self) -> Stamp:
+        status = self._clock.status()
+        return Stamp(status.state, status.offset_ms, self._clock.mono_ms())
+
+
+def _progress(db: Connection) -> dict[str, int]:
+    return dict(db.execute("SELECT poll_group, slot_ms FROM progress"))
+
+
+def _advance(db: Connection, group: str, slot_ms: int) -> None:
+    db.execute(
+        "INSERT INTO progress VALUES (?, ?) "
+        "ON CONFLICT (poll_group) DO UPDATE SET slot_ms = MAX(slot_ms, excluded.slot_ms)",
+        (group, slot_ms),
+    )
+
+
+def _last_stream(db: Connection) -> str | None:
+    (stream,) = db.execute("SELECT MAX(id) FROM stream").fetchone()
+    return None if stream is None else str(stream)
+
+
+def _last_record(db: Connection) -> RecordRef | None:
+    row = db.execute(
+        "SELECT id, last_seq, last_digest FROM stream WHERE last_seq > 0 ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    return RecordRef(stream=row[0], seq=row[1], digest=row[2]) if row else None
+
+
+def _agent_down(progress: Mapping[str, int], birth: BirthBody, start_ms: int) -> Iterator[MissedSlots]:
+    """Name the slots between what each group accounted for and the start."""
+    for group in birth.groups:
+        accounted_ms = progress.get(group.group)
+        if accounted_ms is None:
+            continue
+        first_ms = (accounted_ms // group.interval_ms + 1) * group.interval_ms
+        if first_ms < start_ms:
+            yield MissedSlots(group.group, first_ms, start_ms, Quality.AGENT_DOWN)

@@ -1,0 +1,118 @@
+"""One slot of one poll group: ask for its blocks, turn words into quanta or a reason."""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.entries import SlotReading
+from gateway.schedule import late_ms
+from metering.clock import Clock
+from metering.decode import Block, decode, register_words
+from metering.devicemap import Register
+from metering.quality import Quality
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of one request."""
+
+    words: tuple[int, ...] | None
+    """The registers asked for; None when they were not obtained."""
+    quality: Quality
+    """OK, or why there are no words."""
+    sent_ms: int
+    """When the request went out [ms since the Unix epoch]."""
+    received_ms: int
+    """When the answer was in, or was given up [ms since the Unix epoch]."""
+
+
+class Reader(Protocol):
+    """Something that reads registers of one device; never raises for what a device or a wire may do."""
+
+    async def read(self, unit: int, function: int, address: int, count: int) -> Answer:
+        """Read consecutive registers with function 3 or 4."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollGroup:
+    """Registers of one device that are polled together."""
+
+    name: str
+    """`device/group`"""
+    interval_ms: int
+    unit: int
+    registers: tuple[Register, ...]
+    """One a point, in birth order."""
+    blocks: tuple[Block, ...]
+
+
+async def poll(group: PollGroup, slot_ms: int, reader: Reader, clock: Clock) -> SlotReading:
+    """Read one slot.
+
+    Args:
+        group: what to read.
+        slot_ms: the instant the readings belong to [ms since the Unix epoch].
+        reader: the device.
+        clock: stamps the request and the answer.
+
+    Returns:
+        A value or a reason for each point. Once the device is silent its other blocks are not asked for.
+    """
+    answers: list[Answer] = []
+    for block in group.blocks:
+        if answers and answers[-1].quality is Quality.NO_ANSWER:
+            answers.append(answers[-1])
+        else:
+            answers.append(await reader.read(group.unit, block.function, block.address, block.count))
+    return reading_of(group, slot_ms, answers, clock.factor)
+
+
+def reading_of(group: PollGroup, slot_ms: int, answers: Sequence[Answer], factor: float) -> SlotReading:
+    """Decode the answers of one slot.
+
+    Args:
+        group: what was read.
+        slot_ms: the instant the readings belong to [ms since the Unix epoch].
+        answers: one a block, in the order of `group.blocks`.
+        factor: seconds of wall clock in one real second.
+    """
+    sent_ms = min(answer.sent_ms for answer in answers) - slot_ms
+    received_ms = max(answer.received_ms for answer in answers) - slot_ms
+    late = received_ms > late_ms(group.interval_ms, factor)
+    values: list[int | None] = []
+    quality: list[tuple[int, Quality]] = []
+    for index, register in enumerate(group.registers):
+        outcome = _outcome(register, group.blocks, answers)
+        if isinstance(outcome, Quality):
+            values.append(None)
+            quality.append((index, outcome))
+        else:
+            values.append(outcome)
+            if late:
+                quality.append((index, Quality.LATE_READ))
+    raw = _raw(group.blocks, answers)
+    return SlotReading(group.name, slot_ms, sent_ms, received_ms, tuple(values), tuple(quality), raw)
+
+
+def _outcome(register: Register, blocks: Sequence[Block], answers: Sequence[Answer]) -> int | Quality:
+    for block, answer in zip(blocks, answers, strict=True):
+        if answer.words is None:
+            if _covers(block, register):
+                return answer.quality
+        elif (found := register_words(register, (block,), answer.words)) is not None:
+            return decode(register, *found)
+    return Quality.BAD_FRAME
+
+
+def _covers(block: Block, register: Register) -> bool:
+    offset = register.address - block.address
+    return block.function == register.function and offset >= 0 and offset + register.words <= block.count
+
+
+def _raw(blocks: Sequence[Block], answers: Sequence[Answer]) -> bytes:
+    """Words of all blocks; zeros stand for a block without an answer, so that the others keep their place."""
+    if all(answer.words is None for answer in answers):
+        return b""
+    words = [word for block, answer in zip(blocks, answers, strict=True) for word in answer.words or (0,) * block.count]
+    return struct.pack(f">{len(words)}H", *words)
