@@ -143,11 +143,12 @@ class JournalReader:
             end_ms: its end, exclusive [ms since the Unix epoch].
 
         Returns:
-            All births of the project, and every appended record that speaks of a slot in the interval, ordered by
-            stream, then sequence number. Held records are never among them (see `held`).
+            All births and horizons of the project, and every appended record that speaks of a slot in the interval,
+            ordered by stream, then sequence number. Held records are never among them (see `held`).
         """
         where = (
-            "project = ? AND status = 'appended' AND (kind = 'birth' OR (first_slot_ms < ? AND last_slot_ms >= ?))"
+            "project = ? AND status = 'appended'"
+            " AND (kind IN ('birth', 'horizon') OR (first_slot_ms < ? AND last_slot_ms >= ?))"
             " AND (stream, seq, id) > (?, ?, ?) ORDER BY stream, seq, id"
         )
         after: tuple[str, int, int] = ("", -1, -1)
@@ -166,10 +167,7 @@ class JournalReader:
 
     def birth_before(self, stored: StoredRecord) -> StoredRecord | None:
         """Find the birth that governs a record: the last one before it in its stream."""
-        where = (
-            "site = ? AND gateway = ? AND stream = ? AND seq < ? AND kind = 'birth' AND status = 'appended'"
-            " ORDER BY seq DESC"
-        )
+        where = "site = ? AND gateway = ? AND stream = ? AND seq < ? AND kind = 'birth' ORDER BY seq DESC"
         found = self._records(where, (stored.site, stored.gateway, stored.stream, stored.seq), 1)
         return found[0] if found else None
 
@@ -204,6 +202,11 @@ class JournalReader:
             (project,),
         )
         return [Hole(*row) for row in rows]
+
+    def refused(self, site: str, gateway: str) -> int:
+        """Count the messages on a gateway's topic that were refused, ever."""
+        rows = self._rows("SELECT refused FROM refused_counts WHERE site = ? AND gateway = ?", (site, gateway))
+        return int(rows[0][0]) if rows else 0
 
     def latest(self, project: str) -> list[Latest]:
         """Give the newest reading of each measurand of each point, ordered by point and measurand."""

@@ -194,7 +194,7 @@ class _Collector:
             case record.Readings():
                 self._read(parsed)
             case record.Gap():
-                self._absent(parsed, parsed.group, _reason(parsed), RANK_GAP)
+                self._absent(parsed, parsed.group, Quality.from_label(parsed.reason), RANK_GAP)
             case record.Dropped():
                 self._absent(parsed, None, Quality.from_label(parsed.kind), RANK_GIVEN_UP)
 
@@ -256,13 +256,6 @@ class _Collector:
             horizons=tuple(self._horizons),
             by_key={key: merge(*key, chunks) for key, chunks in self._chunks.items()},
         )
-
-
-def _reason(gap: record.Gap) -> Quality:
-    try:
-        return Quality.from_label(gap.reason)
-    except ValueError:
-        return Quality.UNEXPLAINED
 
 
 def chain_end(parsed: record.Record, digest: str) -> tuple[int, str | None]:

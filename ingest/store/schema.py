@@ -31,13 +31,12 @@ CREATE TABLE records (
 CREATE INDEX records_by_project ON records (project, stream, seq, id);
 CREATE INDEX records_by_slot ON records (project, last_slot_ms);
 CREATE INDEX records_replacing ON records (site, gateway, stream, through) WHERE through IS NOT NULL;
+CREATE INDEX records_births ON records (site, gateway, stream, seq) WHERE kind = 'birth';
 CREATE INDEX records_held ON records (site, gateway) WHERE status = 'held';
 CREATE TABLE heads (
     site TEXT NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL,
     head INTEGER NOT NULL, digest TEXT,
     project TEXT,
-    birth TEXT,
-    birth_held INTEGER NOT NULL DEFAULT 0,
     after_stream TEXT, after_seq INTEGER,
     heard_ms INTEGER NOT NULL,
     PRIMARY KEY (site, gateway, stream)
@@ -68,6 +67,6 @@ CREATE TABLE incidents (
     id INTEGER PRIMARY KEY,
     code TEXT NOT NULL, site TEXT NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL, seq INTEGER NOT NULL,
     what TEXT NOT NULL, first_ms INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1,
-    UNIQUE (code, site, gateway, stream, seq)
+    UNIQUE (code, site, gateway, stream)
 );
 """

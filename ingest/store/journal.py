@@ -1,0 +1,362 @@
+"""The journal's one read-write door: a SQLite file (WAL, synchronous=FULL) under a lock no second process can get.
+
+In go records with a verdict, inside `transaction()`; when that returns they are on disk. SQLite before 3.51.3 can
+corrupt a WAL file when two connections checkpoint and write, so no other connection in the system does either.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Final, Self
+
+from ingest.errors import JournalError, JournalInUseError
+from ingest.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from metering.record import MAX_RECORD_BYTES
+from metering.topics import GatewayId
+from metering.ulid import new_ulid
+
+REFUSED_LIMIT_BYTES: Final = 100_000_000
+REFUSED_LIMIT_ROWS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKey:
+    """A stream of a gateway."""
+
+    site: str
+    gateway: str
+    stream: str
+
+    @property
+    def row(self) -> tuple[str, str, str]:
+        """The three key columns."""
+        return self.site, self.gateway, self.stream
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHead:
+    """How far a stream is: its last sequence number and the digest that the next record must name."""
+
+    seq: int
+    digest: str | None
+
+
+EMPTY: Final = StreamHead(0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """A stream whose first record names a record of another stream as the last one its outbox knew."""
+
+    stream: str
+    after_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record to store."""
+
+    key: StreamKey
+    seq: int
+    kind: str
+    held: str | None
+    """Why it cannot be used yet; None when it can."""
+    received_ms: int
+    slots_ms: tuple[int, int] | None
+    """The first and the last slot it speaks of [ms since the Unix epoch]."""
+    project: str | None
+    replaces: tuple[int, str | None] | None
+    """For a record that stands for several: the last sequence number it stands for, and that record's digest."""
+    digest: str
+    data: bytes
+
+
+class Journal:
+    """The journal, open for writing. Use `open`, and `with`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str]) -> None:
+        """Keep what `open` opened."""
+        self.path = path
+        self._db = connection
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path, now_ms: int) -> Self:
+        """Open a journal, or make a new one with an identity of its own.
+
+        Args:
+            path: the SQLite file; its folder is made when absent.
+            now_ms: the wall clock, for the identity of a new journal [ms since the Unix epoch].
+
+        Raises:
+            JournalInUseError: when another process has it open for writing.
+            JournalError: when the file is no journal, or of a newer version.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = _locked(path)
+        try:
+            connection = sqlite3.connect(path, isolation_level=None)
+            try:
+                _prepare(connection, path, now_ms)
+            except BaseException:
+                connection.close()
+                raise
+        except sqlite3.Error as error:
+            lock.close()
+            raise JournalError(f"{path}: cannot be opened as a journal: {error}; restore a copy of it") from None
+        except BaseException:
+            lock.close()
+            raise
+        return cls(path, connection, lock)
+
+    def __enter__(self) -> Self:
+        """Give the journal."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Close the file and let the lock go."""
+        self._db.close()
+        self._lock.close()
+
+    @property
+    def journal_id(self) -> str:
+        """The ULID of this journal."""
+        return str(self._meta("journal"))
+
+    @property
+    def succeeds(self) -> str | None:
+        """The ULID of the journal that this one replaces."""
+        return self._meta("succeeds")
+
+    def adopt(self, succeeds: str) -> None:
+        """Say that this journal replaces another, so that gateways accept its acks."""
+        with self.transaction():
+            self._set_meta("succeeds", succeeds)
+
+    def begin_run(self, now_ms: int) -> str:
+        """Draw the ULID of this start of ingest, above the last one even when the clock has gone back."""
+        with self.transaction():
+            run = new_ulid(now_ms, above=self._meta("run"))
+            self._set_meta("run", run)
+        return run
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Store what is written inside all at once; it is on disk when this returns, or none of it is stored."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    # --- what is there --------------------------------------------------------------------------------------------
+
+    def head(self, key: StreamKey) -> StreamHead:
+        """How far a stream is; `EMPTY` for one that was never seen."""
+        sql = "SELECT head, digest FROM heads WHERE site = ? AND gateway = ? AND stream = ?"
+        row = self._db.execute(sql, key.row).fetchone()
+        return EMPTY if row is None else StreamHead(*row)
+
+    def stored(self, key: StreamKey, seq: int, digest: str) -> bool:
+        """Whether these exact bytes are in the journal."""
+        sql = "SELECT 1 FROM records WHERE site = ? AND gateway = ? AND stream = ? AND seq = ? AND digest = ?"
+        return self._db.execute(sql, (*key.row, seq, digest)).fetchone() is not None
+
+    def chain(self, key: StreamKey, wanted: Sequence[int]) -> Mapping[int, str]:
+        """The digests of those of the wanted sequence numbers whose record, or whose replacement's end, is known."""
+        known = {}
+        for seq in wanted:
+            row = self._db.execute(
+                "SELECT digest FROM records WHERE site = ?1 AND gateway = ?2 AND stream = ?3 AND seq = ?4"
+                " AND through IS NULL UNION ALL SELECT replaces FROM records"
+                " WHERE site = ?1 AND gateway = ?2 AND stream = ?3 AND through = ?4 AND replaces IS NOT NULL LIMIT 1",
+                (*key.row, seq),
+            ).fetchone()
+            if row is not None:
+                known[seq] = row[0]
+        return known
+
+    def given_up(self, key: StreamKey, seq: int) -> bool:
+        """Whether a stored record stands for this sequence number of its stream, or says that it is gone."""
+        sql = (
+            "SELECT 1 FROM records WHERE site = ?1 AND gateway = ?2 AND stream = ?3"
+            " AND through >= ?4 AND seq <= ?4 AND through IS NOT NULL LIMIT 1"
+        )
+        return self._db.execute(sql, (*key.row, seq)).fetchone() is not None
+
+    def birth_before(self, key: StreamKey, seq: int) -> tuple[str, bytes, bool] | None:
+        """The birth that governs a sequence number: its digest, its bytes, and whether it is held."""
+        sql = (
+            "SELECT digest, bytes, status = 'held' FROM records WHERE site = ? AND gateway = ? AND stream = ?"
+            " AND seq < ? AND kind = 'birth' ORDER BY seq DESC LIMIT 1"
+        )
+        row = self._db.execute(sql, (*key.row, seq)).fetchone()
+        return None if row is None else (row[0], row[1], bool(row[2]))
+
+    def successors(self, key: StreamKey) -> list[Successor]:
+        """The streams that name a record of this stream as their predecessor."""
+        sql = "SELECT stream, after_seq FROM heads WHERE site = ? AND gateway = ? AND after_stream = ?"
+        return [Successor(*row) for row in self._db.execute(sql, key.row)]
+
+    def project_of(self, gateway: GatewayId) -> str | None:
+        """The project of a gateway, as its newest stream says."""
+        sql = (
+            "SELECT project FROM heads WHERE site = ? AND gateway = ? AND project IS NOT NULL"
+            " ORDER BY stream DESC LIMIT 1"
+        )
+        row = self._db.execute(sql, (gateway.site, gateway.gateway)).fetchone()
+        return None if row is None else row[0]
+
+    def gateways(self) -> list[GatewayId]:
+        """Every gateway with a record in the journal."""
+        rows = self._db.execute("SELECT DISTINCT site, gateway FROM heads ORDER BY site, gateway")
+        return [GatewayId(*row) for row in rows]
+
+    def unfinished(self, gateway: GatewayId) -> list[str]:
+        """The streams that are not complete up to the last record that a successor names."""
+        sql = (
+            "SELECT after.after_stream FROM heads AS after LEFT JOIN heads AS own"
+            " ON own.site = after.site AND own.gateway = after.gateway AND own.stream = after.after_stream"
+            " WHERE after.site = ? AND after.gateway = ? AND after.after_stream IS NOT NULL"
+            " GROUP BY after.after_stream HAVING MAX(after.after_seq) > COALESCE(MAX(own.head), 0)"
+        )
+        return [row[0] for row in self._db.execute(sql, (gateway.site, gateway.gateway))]
+
+    def held(self, gateway: GatewayId, limit: int) -> list[tuple[str, int, str]]:
+        """The newest held records of a gateway: stream, sequence number, reason."""
+        sql = (
+            "SELECT stream, seq, reason FROM records WHERE site = ? AND gateway = ? AND status = 'held'"
+            " ORDER BY id DESC LIMIT ?"
+        )
+        return self._db.execute(sql, (gateway.site, gateway.gateway, limit)).fetchall()
+
+    def refused_count(self, gateway: GatewayId) -> int:
+        """How many messages on a gateway's topic were refused, ever."""
+        sql = "SELECT refused FROM refused_counts WHERE site = ? AND gateway = ?"
+        row = self._db.execute(sql, (gateway.site, gateway.gateway)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    # --- what is written, inside a transaction --------------------------------------------------------------------
+
+    def append(self, new: NewRecord) -> None:
+        """Store a record, held or not; the head is moved apart (`move_head`)."""
+        first, last = new.slots_ms or (None, None)
+        through, replaces = new.replaces or (None, None)
+        self._db.execute(
+            "INSERT INTO records (site, gateway, stream, seq, kind, status, reason, received_ms, first_slot_ms,"
+            " last_slot_ms, project, through, replaces, digest, bytes) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                *new.key.row, new.seq, new.kind, "appended" if new.held is None else "held", new.held, new.received_ms,
+                first, last, new.project, through, replaces, new.digest, new.data,
+            ),
+        )  # fmt: skip
+
+    def move_head(self, key: StreamKey, head: StreamHead, project: str | None, now_ms: int) -> None:
+        """Say how far a stream is now."""
+        self._db.execute(
+            "INSERT INTO heads (site, gateway, stream, head, digest, project, heard_ms) VALUES (?,?,?,?,?,?,?)"
+            " ON CONFLICT DO UPDATE SET head = excluded.head, digest = excluded.digest, heard_ms = excluded.heard_ms,"
+            " project = COALESCE(excluded.project, project)",
+            (*key.row, head.seq, head.digest, project, now_ms),
+        )
+
+    def set_predecessor(self, key: StreamKey, stream: str, seq: int) -> None:
+        """Keep which record a stream's first record names as the last one its outbox knew."""
+        sql = "UPDATE heads SET after_stream = ?, after_seq = ? WHERE site = ? AND gateway = ? AND stream = ?"
+        self._db.execute(sql, (stream, seq, *key.row))
+
+    def fork(self, key: StreamKey, seq: int, reason: str, received_ms: int, digest: str, data: bytes) -> None:
+        """Keep the bytes of a record that contradicts the journal."""
+        self._db.execute(
+            "INSERT INTO forks (site, gateway, stream, seq, reason, received_ms, digest, bytes)"
+            " VALUES (?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE SET times = times + 1",
+            (*key.row, seq, reason, received_ms, digest, data),
+        )
+
+    def incident(self, code: str, key: StreamKey, seq: int, what: str, now_ms: int) -> None:
+        """Note something that only a person can judge; a repeat is counted."""
+        self._db.execute(
+            "INSERT INTO incidents (code, site, gateway, stream, seq, what, first_ms) VALUES (?,?,?,?,?,?,?)"
+            " ON CONFLICT DO UPDATE SET times = times + 1",
+            (code, *key.row, seq, what, now_ms),
+        )
+
+    def hole(self, key: StreamKey, first_seq: int, last_seq: int, project: str | None, now_ms: int) -> None:
+        """Note sequence numbers that no gateway holds any more."""
+        self._db.execute(
+            "INSERT INTO holes (site, gateway, stream, first_seq, last_seq, project, noted_ms) VALUES (?,?,?,?,?,?,?)",
+            (*key.row, first_seq, last_seq, project, now_ms),
+        )
+
+    def refuse(self, topic: str, reason: str, digest: str, data: bytes, now_ms: int) -> None:
+        """Put a message that proves nothing into the bin, at most its first MiB."""
+        self._db.execute(
+            "INSERT INTO refused (topic, reason, received_ms, size_bytes, digest, bytes) VALUES (?,?,?,?,?,?)"
+            " ON CONFLICT DO UPDATE SET times = times + 1",
+            (topic, reason, now_ms, len(data), digest, data[:MAX_RECORD_BYTES]),
+        )
+
+    def count_refused(self, site: str, gateway: str) -> None:
+        """Count a refused message; the count outlives the bin."""
+        self._db.execute(
+            "INSERT INTO refused_counts VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET refused = refused + 1",
+            (site, gateway),
+        )
+
+    def trim_refused(self, limit_bytes: int = REFUSED_LIMIT_BYTES, limit_rows: int = REFUSED_LIMIT_ROWS) -> None:
+        """Empty the bin from its oldest end down to its limits."""
+        self._db.execute(
+            "DELETE FROM refused WHERE id IN (SELECT id FROM (SELECT id,"
+            " SUM(MIN(size_bytes, ?1)) OVER newest AS bytes, ROW_NUMBER() OVER newest AS place"
+            " FROM refused WINDOW newest AS (ORDER BY id DESC)) WHERE bytes > ?2 OR place > ?3)",
+            (MAX_RECORD_BYTES, limit_bytes, limit_rows),
+        )
+
+    def _meta(self, key: str) -> str | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return None if row is None else row[0]
+
+    def _set_meta(self, key: str, value: str) -> None:
+        self._db.execute(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
+        )
+
+
+def _locked(path: Path) -> IO[str]:
+    lock = path.with_name(path.name + ".lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        owner = lock.read().strip() or "unknown"
+        lock.close()
+        raise JournalInUseError(f"{path} is open for writing in process {owner}; stop that one first") from None
+    lock.truncate(0)
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, now_ms: int) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+    if tables and application_id != APPLICATION_ID:
+        raise JournalError(f"{path} is a SQLite file, but no Sakugen journal; choose another data_dir")
+    if version > SCHEMA_VERSION:
+        raise JournalError(
+            f"{path} is a journal of version {version}; this software writes {SCHEMA_VERSION}: update it"
+        )
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    if not tables:
+        connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA};COMMIT;")
+    # A kill between the two statements leaves tables without a name: the next start gives it.
+    connection.execute("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", (new_ulid(now_ms),))

@@ -1,0 +1,288 @@
+"""Why a record was refused, held, appended or set aside: every rule of ingest, without any input or output.
+
+In go a message's topic and bytes with the keys that are trusted (`authenticate`), then the record with what its stream
+looks like in the journal (`decide`); out come verdicts. `intake` carries them out.
+
+References:
+    docs/wire.md, "What ingest does with a record".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ingest.store.journal import EMPTY, StreamHead, StreamKey, Successor
+from ingest.store.readings import bind, chain_end
+from metering import note, record
+from metering.devicemap import parse_device_map
+from metering.errors import DeviceMapError, NoteError, RecordError
+from metering.keys import KeyEntry, KeyRing, Role
+from metering.topics import gateway_of
+
+HORIZON = "horizon"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message proves nothing."""
+
+    reason: str
+    """A stable code: unsigned, too-long, shape, unknown-key, bad-signature, wrong-topic."""
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authentic:
+    """A record that its gateway signed and that came on this gateway's topic."""
+
+    header: record.Header
+    text: bytes
+    """What was signed."""
+    digest: str
+    data: bytes
+    """The exact bytes."""
+
+    @property
+    def key(self) -> StreamKey:
+        """The stream it belongs to."""
+        return StreamKey(self.header.site, self.header.gateway, self.header.stream)
+
+
+class Action(StrEnum):
+    """What to do with an authentic record."""
+
+    APPEND = "append"
+    """Store it: it can be used."""
+    HOLD = "hold"
+    """Store it: it cannot be used yet."""
+    IGNORE = "ignore"
+    """The journal has it already; say so again."""
+    AHEAD = "ahead"
+    """Records before it are missing; say again how far the stream is, and the gateway goes back."""
+    FORK = "fork"
+    """It contradicts the journal: keep the bytes, acknowledge nothing, tell a person."""
+    REFUSE = "refuse"
+    """It has no place in any stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """What the journal knows about the stream of one record."""
+
+    head: StreamHead = EMPTY
+    stored: bool = False
+    """These exact bytes are there already."""
+    chain: Mapping[int, str] = field(default_factory=dict)
+    """The digests known for the sequence numbers that the record touches (`touched`)."""
+    given_up: bool = False
+    """A stored record stands for this sequence number, or says that it is gone."""
+    birth: record.Birth | None = None
+    """The birth that governs it."""
+    birth_held: bool = False
+    """There is such a birth, but it cannot be used yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do with a record, and what it changes."""
+
+    action: Action
+    reason: str | None = None
+    head: StreamHead | None = None
+    """Where the stream's head moves; None = it stays."""
+    hole: tuple[int, int] | None = None
+    """The first and last sequence number that are lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspicion:
+    """Two boxes may be using one identity."""
+
+    code: str
+    what: str
+
+
+def authenticate(topic: str, data: bytes, ring: KeyRing, at_ms: int) -> Authentic | Refusal:
+    """Check signature, then key, then that the topic is the one of the signed site and gateway.
+
+    Args:
+        topic: where the message came from.
+        data: its payload; any bytes at all.
+        ring: the keys that are trusted.
+        at_ms: when it came, which decides whether a key counted [ms since the Unix epoch].
+    """
+    try:
+        parts = record.split(data)
+        header = record.parse_header(parts.text)
+        gateway = header.gateway_id
+    except RecordError as error:
+        return Refusal(error.reason, error.detail)
+    except ValueError as error:
+        return Refusal("shape", str(error))
+    entries = [entry for entry in ring.of_role(Role.GATEWAY) if entry.id == str(gateway)]
+    refusals = [entry.refusal(at_ms) or "" for entry in entries]
+    valid = [entry for entry, refusal in zip(entries, refusals, strict=True) if not refusal]
+    if not valid:
+        return Refusal("unknown-key", f"gateway key {gateway}: {'; '.join(refusals) or 'not enrolled'}")
+    wrong = [_wrong_signature(parts, entry) for entry in valid]
+    if all(wrong):
+        return Refusal("bad-signature", "; ".join(filter(None, wrong)))
+    if gateway_of(topic) != gateway:
+        return Refusal("wrong-topic", f"signed by {gateway}, but sent to {topic}")
+    return Authentic(header, parts.text, record.digest_of(data), data)
+
+
+def _wrong_signature(parts: note.Note, entry: KeyEntry) -> str | None:
+    try:
+        note.verify(parts, entry.verifier)
+    except NoteError as error:
+        return str(error)
+    return None
+
+
+def read_body(authentic: Authentic) -> record.Record | RecordError:
+    """Read the whole record, or give back why this software cannot."""
+    try:
+        return record.parse_body(authentic.text)
+    except RecordError as error:
+        return error
+
+
+def touched(authentic: Authentic, body: record.Record | RecordError) -> tuple[int, ...]:
+    """Name the sequence numbers whose digests `decide` compares."""
+    seq = authentic.header.seq
+    end = seq if isinstance(body, RecordError) else chain_end(body, authentic.digest)[0]
+    return tuple({max(0, seq - 1), seq, max(0, end)})
+
+
+def decide(authentic: Authentic, body: record.Record | RecordError, view: StreamView) -> Decision:
+    """Decide where a record belongs, given the head (h, digest) of its stream.
+
+    Args:
+        authentic: the record.
+        body: what `read_body` gave.
+        view: what the journal knows about the stream.
+    """
+    seq = authentic.header.seq
+    if authentic.header.kind == HORIZON or isinstance(body, record.Horizon):
+        return _horizon(body, view)
+    if seq == 0:
+        return Decision(Action.REFUSE, "shape")
+    if view.stored:
+        return Decision(Action.IGNORE)
+    if seq > view.head.seq + 1:
+        return Decision(Action.AHEAD)
+    held = unusable(body, view)
+    end = _end(authentic, body)
+    if seq == view.head.seq + 1:
+        if authentic.header.prev != view.head.digest:
+            return Decision(Action.FORK, "wrong-prev")
+        return _store(held, end)
+    return _not_next(authentic, end, held, view)
+
+
+def _not_next(authentic: Authentic, end: StreamHead, held: str | None, view: StreamView) -> Decision:
+    """Place a record at or below the head whose bytes are new to the journal."""
+    seq = authentic.header.seq
+    known = view.chain.get(end.seq)
+    if known is not None and known != end.digest:
+        return Decision(Action.FORK, "other-digest")
+    before = view.chain.get(seq - 1)
+    if before is not None and before != authentic.header.prev:
+        return Decision(Action.FORK, "wrong-prev")
+    stands_for_others = end.digest != authentic.digest
+    if stands_for_others:
+        return _store(held, end if end.seq > view.head.seq else None)
+    if view.given_up:
+        # A record that was given up has come after all, because a copy of it was still under way.
+        return _store(held, None)
+    return Decision(Action.FORK, "other-digest")
+
+
+def _store(held: str | None, head: StreamHead | None) -> Decision:
+    return Decision(Action.APPEND if held is None else Action.HOLD, held, head)
+
+
+def _end(authentic: Authentic, body: record.Record | RecordError) -> StreamHead:
+    if isinstance(body, RecordError):
+        return StreamHead(authentic.header.seq, authentic.digest)
+    return StreamHead(*chain_end(body, authentic.digest))
+
+
+def _horizon(body: record.Record | RecordError, view: StreamView) -> Decision:
+    """Accept that what lies before a gateway's oldest record is lost."""
+    if not isinstance(body, record.Horizon):
+        return Decision(Action.REFUSE, "shape")
+    last = body.oldest_seq - 1
+    if last <= view.head.seq:
+        known = view.chain.get(last)
+        differs = known is not None and known != body.digest_before
+        return Decision(Action.FORK, "other-digest") if differs else Decision(Action.IGNORE)
+    return Decision(Action.APPEND, head=StreamHead(last, body.digest_before), hole=(view.head.seq + 1, last))
+
+
+def unusable(body: record.Record | RecordError, view: StreamView) -> str | None:
+    """Say why a record cannot be used yet; None when it can."""
+    if isinstance(body, RecordError):
+        return body.reason
+    if isinstance(body, record.Birth):
+        return _unusable_birth(body)
+    if view.birth_held:
+        return "birth-held"
+    if view.birth is None:
+        return "no-birth"
+    if isinstance(body, record.Readings) and record.misfit(body, view.birth) is not None:
+        return "shape"
+    return None
+
+
+def _unusable_birth(birth: record.Birth) -> str | None:
+    try:
+        bind(birth, {digest: parse_device_map(text, digest) for digest, text in birth.device_maps.items()})
+    except DeviceMapError:
+        return "device-map"
+    return None
+
+
+def suspect_birth(birth: record.Birth, siblings: Sequence[Successor], predecessor: StreamHead) -> tuple[Suspicion, ...]:
+    """Tell from a stream's first record whether a card was cloned or rolled back.
+
+    Args:
+        birth: the first record of a stream.
+        siblings: streams in the journal that name the same predecessor stream.
+        predecessor: how far that predecessor is.
+    """
+    if birth.after is None:
+        return ()
+    others = [sibling.stream for sibling in siblings if sibling.stream != birth.stream]
+    found = []
+    if others:
+        what = f"streams {birth.stream} and {', '.join(others)} both follow stream {birth.after.stream}"
+        found.append(Suspicion("same-predecessor", what))
+    found.extend(suspect_growth(birth.after.stream, predecessor, [Successor(birth.stream, birth.after.seq)]))
+    return tuple(found)
+
+
+def suspect_growth(stream: str, head: StreamHead, successors: Sequence[Successor]) -> tuple[Suspicion, ...]:
+    """Tell whether a stream went beyond the record that a later stream names as its last."""
+    return tuple(
+        Suspicion(
+            "beyond-successor",
+            f"stream {successor.stream} begins after record {successor.after_seq} of stream {stream},"
+            f" which goes to {head.seq}",
+        )
+        for successor in successors
+        if head.seq > successor.after_seq
+    )
+
+
+def slots_of(body: record.Record | RecordError) -> tuple[int, int] | None:
+    """The first and the last slot that a record speaks of [ms since the Unix epoch]; None when it speaks of none."""
+    match body:
+        case record.Readings():
+            slots = [slot for part in body.groups for slot in part.slots]
+            return (min(slots), max(slots)) if slots else None
+        case record.Gap() | record.Dropped():
+            return body.from_ms, max(body.from_ms, body.to_ms - 1)
+        case _:
+            return None
