@@ -1,0 +1,96 @@
+"""Calibrations: which vintages a meter's certificate covers, and what follows where it does not.
+
+A late calibration moves each measured value outwards by the maximum permissible error (CDM VVS 366, JCM taking the
+stricter rule); no calibration ever, or one whose error cannot be applied to what is measured, keeps the result from
+being creditable.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+
+from compute.methodologies import Monitored
+from compute.project import MeterSettings, ProjectSettings
+from compute.result import Blocked
+from compute.sources import installed_ms
+from compute.vintages import Vintage, midnight_ms
+from metering.findings import Finding, Severity
+from metering.interval import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What calibrations mean for one monitored parameter at one point."""
+
+    widening: tuple[Fraction, ...]
+    """For each vintage, the share by which each end moves outwards (0.01 = 1 %)."""
+    findings: tuple[Finding, ...]
+    blocked: tuple[Blocked, ...]
+
+
+def calibrated(project: ProjectSettings, spec: Monitored, point: str, vintages: tuple[Vintage, ...]) -> Calibrated:
+    """Judge the calibrations of a point's meters."""
+    if not spec.calibrated:
+        return Calibrated(tuple(Fraction(0) for _ in vintages), (), ())
+    findings: list[Finding] = []
+    blocked: list[Blocked] = []
+    widening = [Fraction(0)] * len(vintages)
+    for meter in project.meters_of(point):
+        if meter.calibration is None:
+            blocked.append(Blocked("no-calibration", f"no calibration certificate of {meter.name}", point))
+            continue
+        for index, vintage in enumerate(vintages):
+            uncovered = _uncovered(project, meter, vintage.interval)
+            if uncovered is None:
+                continue
+            findings.append(_late(meter, point, uncovered))
+            widening[index] = max(widening[index], Fraction(meter.calibration.mpe_percent) / 100)
+            if spec.kind != "counter":
+                what = f"{meter.name} is not calibrated throughout, and its error cannot be applied to a state"
+                blocked.append(Blocked("calibration-late", what, point))
+    if not project.meters_of(point):
+        blocked.append(Blocked("no-calibration", "no meter is declared for the point", point))
+    if spec.kind != "counter":
+        widening = [Fraction(0)] * len(vintages)
+    return Calibrated(tuple(widening), tuple(findings), tuple(dict.fromkeys(blocked)))
+
+
+def _uncovered(project: ProjectSettings, meter: MeterSettings, span: Interval) -> Interval | None:
+    # From the first to the last instant of the span at which the meter stood there without a valid certificate.
+    if meter.calibration is None:
+        return None
+    from_ms, until_ms = installed_ms(meter)
+    start_ms = max(span.start_ms, from_ms)
+    end_ms = span.end_ms if until_ms is None else min(span.end_ms, until_ms)
+    valid_from_ms = _midnight(project, meter.calibration.date)
+    valid_until_ms = _midnight(project, meter.calibration.valid_until)
+    if end_ms <= start_ms or (valid_from_ms <= start_ms and end_ms <= valid_until_ms):
+        return None
+    if valid_from_ms <= start_ms < valid_until_ms:
+        return Interval(valid_until_ms, end_ms)
+    if start_ms < valid_from_ms and end_ms <= valid_until_ms:
+        return Interval(start_ms, min(valid_from_ms, end_ms))
+    return Interval(start_ms, end_ms)
+
+
+def _midnight(project: ProjectSettings, day: date) -> int:
+    return midnight_ms(day, project.zone)
+
+
+def _late(meter: MeterSettings, point: str, span: Interval) -> Finding:
+    calibration = meter.calibration
+    evidence = {} if calibration is None else {
+        "certificate": calibration.certificate,
+        "date": calibration.date.isoformat(),
+        "valid_until": calibration.valid_until.isoformat(),
+        "mpe_percent": calibration.mpe_percent,
+    }  # fmt: skip
+    return Finding(
+        code="calibration-late",
+        clause="CDM VVS 366",
+        severity=Severity.WARNING,
+        what=f"{meter.name} measured without a valid calibration; both ends are moved by its maximum permissible error",
+        point=point,
+        interval=span,
+        evidence=evidence,
+    )

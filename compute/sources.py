@@ -1,0 +1,228 @@
+"""Which readings may count: evidence and the declared meters in, arrays for the kernels out.
+
+A reading counts when its quality is ok, the gateway's clock was synchronised, and it came from the meter that
+`project.toml` declares for that point and time. What does not count is skipped, which only makes the pairs around it
+longer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compute.intervals import Codes, CounterReadings, Ints
+from compute.project import MeterSettings, ProjectSettings
+from ingest.store.series import Binding, Series
+from metering.devicemap import Register
+from metering.findings import Finding, Severity
+from metering.interval import Interval
+from metering.measurands import measurand
+from metering.quality import Quality
+
+NOWHERE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What a state was sampled from: 1 in the state, 0 not in it, -1 unknown. Arrays of one length, by slot."""
+
+    time_ms: Ints
+    answer_ms: Ints
+    state: Ints
+    interval_ms: int
+    """The longest interval between due slots [ms]; 0 without samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """How complete a series is in an interval."""
+
+    due: int
+    """Slots that the poll interval asks for."""
+    usable: int
+    """Slots with a reading that may count."""
+    longest_gap_ms: int
+    """The longest stretch without such a reading [ms]; 0 when no slot is missing."""
+
+    @property
+    def coverage(self) -> Fraction:
+        """Usable among due, at most 1."""
+        return min(Fraction(self.usable, self.due), Fraction(1)) if self.due else Fraction(0)
+
+
+def declared_meter(project: ProjectSettings, series: Series) -> Ints:
+    """For each row, the place of its meter among the point's declared meters, or `NOWHERE` when it is another."""
+    placed = np.full(len(series), NOWHERE, np.int64)
+    for index, meter in enumerate(project.meters_of(series.point)):
+        start_ms, end_ms = installed_ms(meter)
+        stood = series.time_ms >= start_ms
+        if end_ms is not None:
+            stood &= series.time_ms < end_ms
+        same = np.array([_is(bound, meter) for bound in series.bindings], np.bool_)
+        placed[stood & same[series.binding]] = index
+    return placed
+
+
+def installed_ms(meter: MeterSettings) -> tuple[int, int | None]:
+    """When a meter was installed and when it was taken away, if it was [ms]."""
+    until = meter.installed_until
+    start_ms = int(meter.installed_from.timestamp() * 1000)
+    return start_ms, None if until is None else int(until.timestamp() * 1000)
+
+
+def _is(bound: Binding, meter: MeterSettings) -> bool:
+    seen = bound.meter
+    return (seen.make, seen.model, seen.serial) == (meter.make, meter.model, meter.serial)
+
+
+def usable_rows(series: Series, placed: Ints) -> Codes:
+    """Mark the rows that may count with 1."""
+    good = (series.quality == Quality.OK) & series.synced & (placed != NOWHERE)
+    return np.asarray(good, np.uint8)
+
+
+def counter_readings(project: ProjectSettings, series: Series) -> CounterReadings:
+    """Make the arrays of a counter."""
+    placed = declared_meter(project, series)
+    registers = list(dict.fromkeys(bound.register for bound in series.bindings))
+    return CounterReadings(
+        time_ms=series.time_ms,
+        answer_ms=series.received_ms,
+        value=series.value,
+        step=_steps(series),
+        epoch=_epochs(series, placed, registers),
+        usable=usable_rows(series, placed),
+        modulus=_modulus(registers),
+        resettable=any(register.reset_source is None for register in registers),
+    )
+
+
+def _epochs(series: Series, placed: Ints, registers: list[Register]) -> Ints:
+    # A new number whenever the meter or the register changes, also when it changes back: no difference spans the
+    # change.
+    register = np.array([registers.index(bound.register) for bound in series.bindings], np.int64)
+    if len(series) == 0:
+        return np.empty(0, np.int64)
+    identity = (placed - NOWHERE) * len(registers) + register[series.binding]
+    return np.cumsum(np.diff(identity, prepend=identity[0]) != 0, dtype=np.int64)
+
+
+def _modulus(registers: list[Register]) -> int:
+    # In quanta, and only when all readings agree on it: a scale register would change it with every reading.
+    moduli = {
+        None if register.modulus is None or register.scale_register is not None
+        else register.modulus * register.scale * register.measurand.quanta_per_unit
+        for register in registers
+    }  # fmt: skip
+    only = moduli.pop() if len(moduli) == 1 else None
+    return int(only) if only is not None and only.denominator == 1 else 0
+
+
+def _steps(series: Series) -> Ints:
+    steps = np.zeros(len(series), np.int64)
+    per_unit = measurand(series.measurand).quanta_per_unit
+    for place, bound in enumerate(series.bindings):
+        register = bound.register
+        here = series.binding == place
+        if register.scale_register is not None:
+            # The words of each reading tell its scale; a reading without words is not usable and needs no step.
+            steps[here] = [series.step(int(row)) or 0 for row in np.flatnonzero(here)]
+        elif register.type.is_float:
+            steps[here] = _float_steps(series.value[here], register, per_unit)
+        else:
+            steps[here] = ceil(register.scale * per_unit)
+    return steps
+
+
+def _float_steps(value: Ints, register: Register, per_unit: int) -> Ints:
+    # One unit in the last place of the register at that value, rounded up; float64 is exact enough for a power of two.
+    one = float(register.scale * per_unit)
+    _, exponent = np.frexp(np.abs(value.astype(np.float64)) / one)
+    digits = 24 if register.type.words == 2 else 53
+    return np.ceil(one * np.exp2(exponent.astype(np.float64) - digits)).astype(np.int64)
+
+
+def running_samples(project: ProjectSettings, series: Series) -> Samples:
+    """Make the samples of a status: 1 = running."""
+    usable = usable_rows(series, declared_meter(project, series)) == 1
+    state = np.where(usable, (series.value == 1).astype(np.int64), np.int64(-1))
+    return Samples(series.time_ms, series.received_ms, state, _interval_ms(series))
+
+
+def energised_samples(project: ProjectSettings, phases: tuple[Series, ...], threshold_mv: int) -> Samples:
+    """Make the samples of a supply: energised when every phase voltage is above the threshold [mV].
+
+    A phase known to be low is enough to say no; a phase not known leaves the rest unknown.
+    """
+    time_ms = np.unique(np.concatenate([phase.time_ms for phase in phases]))
+    answer_ms = time_ms.copy()
+    unknown = np.zeros(len(time_ms), np.bool_)
+    down = np.zeros(len(time_ms), np.bool_)
+    for phase in phases:
+        usable = usable_rows(phase, declared_meter(project, phase)) == 1
+        rows = np.searchsorted(time_ms, phase.time_ms)
+        known = np.zeros(len(time_ms), np.bool_)
+        known[rows] = usable
+        unknown |= ~known
+        down[rows] |= usable & (phase.value <= threshold_mv)
+        answer_ms[rows] = np.maximum(answer_ms[rows], phase.received_ms)
+    state = np.where(down, 0, np.where(unknown, -1, 1)).astype(np.int64)
+    return Samples(time_ms, answer_ms, state, max(_interval_ms(phase) for phase in phases))
+
+
+def _interval_ms(series: Series) -> int:
+    return max((bound.interval_ms for bound in series.bindings), default=0)
+
+
+def presence(time_ms: Ints, usable: NDArray[np.bool_], interval_ms: int, span: Interval) -> Presence:
+    """Say how complete a series is in an interval, whose end counts as a slot of the next.
+
+    Args:
+        time_ms: the slots [ms].
+        usable: which of them have a reading that may count.
+        interval_ms: from one due slot to the next [ms]; 0 = nothing was ever read.
+        span: the interval.
+    """
+    due = -(-span.length_ms // interval_ms) if interval_ms else 0
+    inside = usable & (time_ms >= span.start_ms) & (time_ms < span.end_ms)
+    edges = np.concatenate([[span.start_ms], time_ms[inside], [span.end_ms]])
+    longest_ms = int(np.max(np.diff(edges)))
+    return Presence(due, int(np.sum(inside)), longest_ms if longest_ms > interval_ms else 0)
+
+
+def source_findings(project: ProjectSettings, series: Series, span: Interval) -> Iterator[Finding]:
+    """Tell which readings of an interval do not count and why, one finding a reason."""
+    placed = declared_meter(project, series)
+    inside = (series.time_ms >= span.start_ms) & (series.time_ms <= span.end_ms)
+    ok = inside & (series.quality == Quality.OK)
+    for code in np.unique(series.quality[inside & (series.quality != Quality.OK)]):
+        label = Quality(int(code)).label
+        rows = inside & (series.quality == code)
+        yield _rows_finding(series, rows, f"readings-{label}", "contracts 3", f"readings with quality {label}")
+    if np.any(rows := ok & ~series.synced):
+        yield _rows_finding(
+            series, rows, "clock-unsynchronised", "contracts 6", "readings taken while the clock was not synchronised"
+        )
+    for place, bound in enumerate(series.bindings):
+        rows = ok & (placed == NOWHERE) & (series.binding == place)
+        if np.any(rows):
+            seen = bound.meter
+            what = f"readings of a meter that is not declared here then: {seen.make} {seen.model} {seen.serial}"
+            yield _rows_finding(series, rows, "meter-not-declared", "contracts 2", what)
+
+
+def _rows_finding(series: Series, rows: NDArray[np.bool_], code: str, clause: str, what: str) -> Finding:
+    slots = series.time_ms[rows]
+    return Finding(
+        code=code,
+        clause=clause,
+        severity=Severity.WARNING,
+        what=f"{len(slots)} {what}",
+        point=series.point,
+        measurand=series.measurand,
+        interval=Interval(int(slots[0]), int(slots[-1]) + 1),
+        evidence={"readings": str(len(slots)), "first_ms": str(int(slots[0])), "last_ms": str(int(slots[-1]))},
+    )
