@@ -24,7 +24,7 @@ OPERATOR_SIGNATURE = "signatures/operator.jws"
 
 _ENTRY = re.compile(
     r"manifest\.json|statement\.json|project\.toml|keys\.toml|signatures/operator\.jws"
-    r"|methodology/[a-z0-9][a-z0-9._-]{0,80}\.toml|maps/[0-9a-f]{64}\.toml|evidence/[0-9A-Z]{26}\.records"
+    r"|methodology/[a-z0-9][a-z0-9._-]{0,80}\.(?:toml|py)|maps/[0-9a-f]{64}\.toml|evidence/[0-9A-Z]{26}\.records"
     r"|declared/[a-z0-9][a-z0-9._-]{0,80}\.toml"
 )
 _EARLIEST = (
@@ -44,6 +44,11 @@ _LENGTH = struct.Struct(">I")
 def map_entry(digest: str) -> str:
     """Where a device map lies, by the digest [hex] of its text."""
     return f"maps/{digest}.toml"
+
+
+def methodology_entry(name: str) -> str:
+    """Where a file of the methodology lies."""
+    return f"methodology/{name}"
 
 
 def evidence_entry(stream: str) -> str:

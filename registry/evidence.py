@@ -11,12 +11,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from metering.errors import RecordError
-from metering.interval import HOUR_MS, Interval
 from metering.record import Birth, Dropped, Gap, Horizon, Readings, Record, digest_of, parse
 from registry.canonical import JsonObject, JsonValue, canonical_bytes
-
-MARGIN_MS = 26 * HOUR_MS
-"""How far beyond a period evidence is taken [ms]: 24 h for the confirming reading, and slack around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +49,6 @@ class Link:
 
 
 Run = tuple[Link, ...]
-
-
-def window(period: Interval) -> Interval:
-    """The span of time whose records are evidence for a period."""
-    return Interval(period.start_ms - MARGIN_MS, period.end_ms + MARGIN_MS)
 
 
 def chained_runs(links: Iterable[Link]) -> list[Run]:
@@ -119,22 +110,35 @@ def must_be_signed(runs: Iterable[Run]) -> list[Link]:
     ]
 
 
-def time_of(link: Link, otherwise_ms: int) -> int:
-    """When a record says it was made, as far as it says so.
+def times(runs: Iterable[Run]) -> dict[str, int]:
+    """When each record was made, as far as the records say so themselves.
 
-    Args:
-        link: the record.
-        otherwise_ms: the answer for a record that names no time [ms since the Unix epoch].
+    A record that names no time, such as a birth, counts as made when the one before it was, and the first of a run when
+    its stream began.
 
     Returns:
-        The last instant that the record speaks of [ms since the Unix epoch].
+        Digest to the last instant that the record speaks of [ms since the Unix epoch].
     """
-    record = link.record
+    found: dict[str, int] = {}
+    for run in runs:
+        at_ms = _stream_start_ms(run[0].record.stream)
+        for link in run:
+            at_ms = found[link.digest] = _time_of(link.record, at_ms)
+    return found
+
+
+def _time_of(record: Record, otherwise_ms: int) -> int:
     if isinstance(record, Readings):
         return max((group.slots[-1] for group in record.groups if group.slots), default=otherwise_ms)
-    if isinstance(record, Gap | Dropped):
-        return record.to_ms
-    return otherwise_ms
+    return record.to_ms if isinstance(record, Gap | Dropped) else otherwise_ms
+
+
+def _stream_start_ms(stream: str) -> int:
+    # The first ten letters of a ULID are its time.
+    number = 0
+    for letter in stream[:10]:
+        number = number * 32 + "0123456789ABCDEFGHJKMNPQRSTVWXYZ".index(letter)
+    return number
 
 
 def broken_links(runs: Sequence[Run]) -> list[str]:

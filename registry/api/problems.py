@@ -40,6 +40,34 @@ HTTP_ERROR = ProblemType("http-error", 400, "The request cannot be served")
 ALL = (NOT_FOUND, METHOD_NOT_ALLOWED, CURSOR_INVALID, VALIDATION_FAILED, EVIDENCE_UNAVAILABLE, INTERNAL, HTTP_ERROR)
 
 
+SCHEMA: Mapping[str, object] = {
+    "type": "object",
+    "description": "RFC 9457; `type` names one of the problems in docs/api.md",
+    "required": ["type", "title", "status", "detail", "instance"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["in", "pointer", "code", "detail"],
+                "properties": {
+                    "in": {"enum": ["path", "query", "header", "body"]},
+                    "pointer": {"type": "string", "format": "json-pointer"},
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+"""What a problem document looks like, for the API's description."""
+
+
 class ProblemError(Exception):
     """Ends a request with a problem."""
 
