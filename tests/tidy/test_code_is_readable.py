@@ -28,7 +28,7 @@ def _body_lines(function, lines):
 
 
 def _says(marker, lines, first, last):
-    return any(re.search(rf"# {marker}: \S+", line) for line in lines[max(first - 1, 0) : last])
+    return any(re.search(rf"#.*\b{marker}: \S+", line) for line in lines[max(first - 1, 0) : last])
 
 
 def test_no_file_is_longer_than_five_hundred_lines(python_files):
