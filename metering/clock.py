@@ -157,7 +157,7 @@ def kernel_clock_status() -> ClockStatus:
 class ClockConfig(BaseModel):
     """The `[clock]` table of a configuration file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     kind: Literal["system", "scaled"] = "system"
     """`scaled` is for demonstrations and tests; records then carry the factor."""
@@ -165,7 +165,7 @@ class ClockConfig(BaseModel):
     """What a scaled clock shows at its anchor, with a time zone."""
     anchor_s: float | None = None
     """The anchor on this machine's monotonic clock [s]; default: when the process starts."""
-    factor: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    factor: float = Field(default=1.0, gt=0)
     """Seconds of wall clock in one real second."""
 
     @model_validator(mode="after")

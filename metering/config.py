@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from metering.errors import SakugenError
+from metering.toml_lines import lines_by_path
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 _VALUE_LIMIT = 80
@@ -123,43 +124,18 @@ def _model_in(annotation: object) -> type[BaseModel] | None:
     return None
 
 
-_HEADER = re.compile(r"^\s*(\[\[?)\s*([A-Za-z0-9_.\-\"' ]+?)\s*\]\]?\s*(?:#.*)?$")
-_KEY = re.compile(r"^\s*([A-Za-z0-9_.\-\"']+)\s*=")
-
-
 def line_of(text: str, location: Sequence[int | str]) -> int:
     """Find the line of a TOML text where a key stands.
 
     Args:
-        text: the TOML text.
-        location: keys and, for arrays of tables, 0-based positions.
+        text: TOML that can be read.
+        location: keys and, for arrays, 0-based positions.
 
     Returns:
-        The line, from 1; the nearest enclosing table's when the key itself is absent; 1 when nothing fits.
+        The line, from 1; that of the nearest part around it when the key itself is absent.
     """
-    lines: dict[tuple[int | str, ...], int] = {(): 1}
-    counts: dict[tuple[int | str, ...], int] = {}
-    table: tuple[int | str, ...] = ()
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := _HEADER.match(line):
-            table = _enter(header[2].split("."), array=header[1] == "[[", counts=counts)
-            lines.setdefault(table, number)
-        elif key := _KEY.match(line):
-            parts = tuple(part.strip("\"' ") for part in key[1].split("."))
-            lines.setdefault(table + parts, number)
+    lines = lines_by_path(text)
     wanted = tuple(location)
     while wanted not in lines:
         wanted = wanted[:-1]
     return lines[wanted]
-
-
-def _enter(names: list[str], *, array: bool, counts: dict[tuple[int | str, ...], int]) -> tuple[int | str, ...]:
-    path: tuple[int | str, ...] = ()
-    for position, name in enumerate(part.strip("\"' ") for part in names):
-        path += (name,)
-        last = position == len(names) - 1
-        if last and array:
-            counts[path] = counts.get(path, -1) + 1
-        if path in counts:
-            path += (counts[path],)
-    return path
