@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS vintage (
     project_tco2e TEXT NOT NULL,
     leakage_tco2e TEXT NOT NULL,
     reduction_tco2e TEXT NOT NULL,
+    reduction_high_tco2e TEXT NOT NULL,
     integer INTEGER NOT NULL,
     provisional INTEGER NOT NULL,
     input_digest TEXT NOT NULL,
@@ -52,6 +53,8 @@ class VintageRow:
     project_tco2e: str
     leakage_tco2e: str
     reduction_tco2e: str
+    reduction_high_tco2e: str
+    """The other end: what the reduction could be at most [tCO2e]."""
     integer: int
     """Whole tonnes, rounded down [tCO2e]."""
     provisional: bool
@@ -118,7 +121,7 @@ class ResultsWriter:
         rows = [(*key, *_columns(result, index, provisional, computed_ms)) for index in range(len(result.vintages))]
         with self._open() as connection:
             connection.execute("DELETE FROM vintage WHERE project = ? AND period = ?", key)
-            connection.executemany("INSERT INTO vintage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            connection.executemany("INSERT INTO vintage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
             connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?, ?, ?, ?, ?)", state)
 
     def trouble(self, project: str, what: str) -> None:
@@ -145,6 +148,7 @@ def _columns(result: Result, index: int, provisional: bool, computed_ms: int) ->
         decimal_text(credited.project),
         decimal_text(credited.leakage),
         decimal_text(credited.reduction),
+        decimal_text(vintage.reduction.high),
         vintage.integer,
         provisional,
         result.input_digest,
@@ -171,5 +175,5 @@ def read_results(path: Path) -> tuple[ProjectResults, ...]:
 
 def _project_results(state: tuple[Any, ...], vintages: list[tuple[Any, ...]]) -> ProjectResults:
     project, period, until_ms, creditable, blocked_by, trouble = state
-    rows = tuple(VintageRow(*row[2:8], bool(row[8]), *row[9:]) for row in vintages if row[:2] == (project, period))
+    rows = tuple(VintageRow(*(*row[2:9], bool(row[9]), *row[10:])) for row in vintages if row[:2] == (project, period))
     return ProjectResults(project, period, until_ms, bool(creditable), tuple(json.loads(blocked_by)), trouble, rows)
