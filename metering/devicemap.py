@@ -233,11 +233,14 @@ class _MapModel(BaseModel):
     model: str
     tier: Tier
     caveats: tuple[str, ...] = ()
-    source: Annotated[tuple[_SourceModel, ...], Field(min_length=1)]
-    register_: Annotated[tuple[_RegisterModel, ...], Field(min_length=1, alias="register")]
+    source: tuple[_SourceModel, ...]
+    register_: tuple[_RegisterModel, ...] = Field(alias="register")
 
     @model_validator(mode="after")
-    def _names_are_unique(self) -> "_MapModel":
+    def _has_sources_and_registers(self) -> "_MapModel":
+        # Not by a minimal length of the tuples: that counts only what is valid and adds a fault that is none.
+        if not self.source or not self.register_:
+            raise ValueError("a map needs at least one [[source]] and one [[register]]")
         names = [register.name for register in self.register_]
         if repeated := {name for name in names if names.count(name) > 1}:
             raise ValueError(f"register names used twice: {', '.join(sorted(repeated))}")

@@ -1,0 +1,263 @@
+"""Decoding: words typed by hand, as datasheets and standards print them; never words that our own code packed."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metering.decode import Block, decode, decode_in, register_words, resolution, words_at
+from metering.devicemap import WordType
+from metering.quality import Quality
+
+WORDS = st.integers(0, 0xFFFF)
+ORDERS = {
+    # How people call it: (word order, byte order).
+    "ABCD": 'word_order = "big"\nbyte_order = "big"\n',
+    "CDAB": 'word_order = "little"\nbyte_order = "big"\n',
+    "BADC": 'word_order = "big"\nbyte_order = "little"\n',
+    "DCBA": 'word_order = "little"\nbyte_order = "little"\n',
+}
+
+
+# One unit of heat is one quantum, so the number is the words and nothing else.
+@pytest.mark.parametrize(
+    ("word_type", "words", "number"),
+    [
+        ("u16", [0x0000], 0),
+        ("u16", [0x1234], 4660),
+        ("u16", [0xFFFF], 65_535),
+        ("s16", [0x7FFF], 32_767),
+        ("s16", [0x8000], -32_768),
+        ("s16", [0xFFFF], -1),
+        ("u32", [0x0001, 0x0000], 65_536),
+        ("u32", [0xFFFF, 0xFFFF], 4_294_967_295),
+        ("s32", [0xFFFE, 0xDB08], -75_000),
+        ("s32", [0x8000, 0x0000], -2_147_483_648),
+        ("u64", [0x0000, 0x0000, 0x00BC, 0x618C], 12_345_740),
+        ("u64", [0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF], 9_223_372_036_854_775_807),
+        ("s64", [0xFFFF, 0xFFFF, 0xFFFF, 0xFFFF], -1),
+        ("s64", [0x8000, 0x0000, 0x0000, 0x0000], -9_223_372_036_854_775_808),
+        ("f32", [0x3F80, 0x0000], 1),
+        ("f32", [0xC2F7, 0x0000], -124),  # -123.5, and half goes to even
+        ("f32", [0x4B80, 0x0000], 16_777_216),
+        ("f32", [0x8000, 0x0000], 0),  # minus zero
+        ("f32", [0x0000, 0x0001], 0),  # the smallest number there is
+        ("f64", [0x4340, 0x0000, 0x0000, 0x0000], 9_007_199_254_740_992),
+        ("f64", [0xC05E, 0xDD2F, 0x1A9F, 0xBE77], -123),  # -123.456
+    ],
+)
+def test_words_of_each_type_are_read_as_the_number_they_stand_for(register, word_type, words, number):
+    assert decode(register(word_type, measurand="heat_total_j"), words) == number
+
+
+# 0x12345678 and 0x0123456789ABCDEF, as each order puts them on the wire.
+@pytest.mark.parametrize(
+    ("word_type", "order", "words"),
+    [
+        ("u32", "ABCD", [0x1234, 0x5678]),
+        ("u32", "CDAB", [0x5678, 0x1234]),
+        ("u32", "BADC", [0x3412, 0x7856]),
+        ("u32", "DCBA", [0x7856, 0x3412]),
+        ("u64", "ABCD", [0x0123, 0x4567, 0x89AB, 0xCDEF]),
+        ("u64", "CDAB", [0xCDEF, 0x89AB, 0x4567, 0x0123]),
+        ("u64", "BADC", [0x2301, 0x6745, 0xAB89, 0xEFCD]),
+        ("u64", "DCBA", [0xEFCD, 0xAB89, 0x6745, 0x2301]),
+    ],
+)
+def test_each_of_the_four_orders_puts_the_bytes_where_they_belong(register, word_type, order, words):
+    number = {"u32": 0x12345678, "u64": 0x0123456789ABCDEF}[word_type]
+    assert decode(register(word_type, ORDERS[order], "heat_total_j"), words) == number
+
+
+# 230.5 is 0x43668000 as a float of 32 bits and 0x406CD00000000000 as one of 64.
+@pytest.mark.parametrize(
+    ("word_type", "order", "words"),
+    [
+        ("f32", "ABCD", [0x4366, 0x8000]),
+        ("f32", "CDAB", [0x8000, 0x4366]),
+        ("f32", "BADC", [0x6643, 0x0080]),
+        ("f32", "DCBA", [0x0080, 0x6643]),
+        ("f64", "ABCD", [0x406C, 0xD000, 0x0000, 0x0000]),
+        ("f64", "CDAB", [0x0000, 0x0000, 0xD000, 0x406C]),
+        ("f64", "BADC", [0x6C40, 0x00D0, 0x0000, 0x0000]),
+        ("f64", "DCBA", [0x0000, 0x0000, 0x00D0, 0x6C40]),
+    ],
+)
+def test_floats_follow_the_four_orders_too(register, word_type, order, words):
+    assert decode(register(word_type, ORDERS[order], "voltage_l1_v"), words) == 230_500
+
+
+def test_a_swapped_byte_order_turns_a_single_word_around(register):
+    assert decode(register("u16", 'byte_order = "little"', "heat_total_j"), [0x3412]) == 0x1234
+
+
+@pytest.mark.parametrize(
+    ("scale", "quanta"),
+    [("1", 7_000), ("0.1", 700), ("0.001", 7), ("1000", 7_000_000), ("1/3", 2333), ("0.0001", 1), ("0.00001", 0)],
+)
+def test_the_scale_is_exact_and_the_result_is_the_nearest_quantum(register, scale, quanta):
+    assert decode(register("u16", f'scale = "{scale}"'), [7]) == quanta
+
+
+@pytest.mark.parametrize(("word", "quanta"), [(1, 0), (3, 2), (5, 2), (7, 4)])
+def test_halves_go_to_the_even_quantum(register, word, quanta):
+    assert decode(register("u16", 'scale = "0.0005"'), [word]) == quanta
+
+
+def test_a_scale_of_a_tenth_is_not_the_float_nearest_to_it(register):
+    # Floats would give 900,719,925,474,099,072 here.
+    assert decode(register("u64", 'scale = "0.1"'), [0x001F, 0xFFFF, 0xFFFF, 0xFFFF]) == 900_719_925_474_099_100
+
+
+@pytest.mark.parametrize(
+    ("word_type", "sentinel", "words"),
+    [
+        ("u16", "0xFFFF", [0xFFFF]),
+        ("s16", "0x8000", [0x8000]),
+        ("u32", "0xFFFFFFFF", [0xFFFF, 0xFFFF]),
+        ("s32", "0x80000000", [0x8000, 0x0000]),
+        ("u32", "0", [0x0000, 0x0000]),
+        ("u64", "0xFFFFFFFFFFFFFFFF", [0xFFFF] * 4),
+        ("s64", "0x8000000000000000", [0x8000, 0, 0, 0]),
+        ("f32", "0x7FC00000", [0x7FC0, 0x0000]),
+    ],
+)
+def test_a_sentinel_is_never_a_value(register, word_type, sentinel, words):
+    assert decode(register(word_type, f'sentinels = ["{sentinel}"]'), words) is Quality.SENTINEL
+
+
+def test_a_sentinel_is_compared_after_the_words_are_in_order(register):
+    swapped = register("s32", 'word_order = "little"\nsentinels = ["0x80000000"]', "heat_total_j")
+    assert decode(swapped, [0x0000, 0x8000]) is Quality.SENTINEL
+    assert decode(swapped, [0x8000, 0x0000]) == 0x8000
+
+
+def test_words_next_to_a_sentinel_are_values(register):
+    assert decode(register("u16", 'sentinels = ["0xFFFF", "0xFFFE"]', "heat_total_j"), [0xFFFD]) == 0xFFFD
+
+
+@pytest.mark.parametrize(
+    ("word_type", "words", "why"),
+    [
+        ("f32", [0x7FC0, 0x0000], Quality.SENTINEL),
+        ("f32", [0xFFC0, 0x0001], Quality.SENTINEL),
+        ("f32", [0x7F80, 0x0001], Quality.SENTINEL),
+        ("f32", [0x7F80, 0x0000], Quality.OUT_OF_RANGE),
+        ("f32", [0xFF80, 0x0000], Quality.OUT_OF_RANGE),
+        ("f32", [0x7F7F, 0xFFFF], Quality.OUT_OF_RANGE),
+        ("f64", [0x7FF8, 0, 0, 0], Quality.SENTINEL),
+        ("f64", [0x7FF0, 0, 0, 0], Quality.OUT_OF_RANGE),
+        ("f64", [0xFFF0, 0, 0, 0], Quality.OUT_OF_RANGE),
+        ("f64", [0x7FEF, 0xFFFF, 0xFFFF, 0xFFFF], Quality.OUT_OF_RANGE),
+    ],
+)
+def test_a_float_that_is_no_number_or_too_large_is_no_value(register, word_type, words, why):
+    assert decode(register(word_type), words) is why
+
+
+def test_more_quanta_than_an_int64_holds_are_no_value(register):
+    largest = register("u64", measurand="heat_total_j")
+    assert decode(largest, [0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF]) == 2**63 - 1
+    assert decode(largest, [0x8000, 0x0000, 0x0000, 0x0000]) is Quality.OUT_OF_RANGE
+    assert decode(register("u64"), [0x7FFF, 0xFFFF, 0xFFFF, 0xFFFF]) is Quality.OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("words", [[], [1], [1, 2, 3]])
+def test_too_few_or_too_many_words_are_a_bad_frame(register, words):
+    assert decode(register("u32"), words) is Quality.BAD_FRAME
+    assert resolution(register("u32"), words) is None
+
+
+SUNSSF = "scale_register = { address = 9 }"
+
+
+@pytest.mark.parametrize("exponent", range(-10, 11))
+def test_a_scale_register_multiplies_by_its_power_of_ten(register, exponent):
+    expected = round(7_000 * 10**exponent) if exponent >= 0 else [700, 70, 7, 1, 0, 0, 0, 0, 0, 0][-exponent - 1]
+    assert decode(register("u16", SUNSSF), [7], exponent & 0xFFFF) == expected
+
+
+@pytest.mark.parametrize(
+    ("scale_word", "why"),
+    [
+        (0x8000, Quality.SENTINEL),
+        (None, Quality.SENTINEL),
+        (11, Quality.OUT_OF_RANGE),
+        (0xFFF5, Quality.OUT_OF_RANGE),  # -11
+        (0x7FFF, Quality.OUT_OF_RANGE),
+    ],
+)
+def test_a_scale_register_that_holds_no_scale_leaves_no_value(register, scale_word, why):
+    assert decode(register("u16", SUNSSF), [7], scale_word) is why
+    assert resolution(register("u16", SUNSSF), [7], scale_word) is None
+
+
+def test_a_scale_register_and_a_fixed_scale_multiply(register):
+    assert decode(register("u16", SUNSSF + '\nscale = "0.5"'), [7], 2) == 350_000
+
+
+@pytest.mark.parametrize("word_type", WordType)
+@pytest.mark.parametrize("more", ["", SUNSSF, 'scale = "1/7"', *ORDERS.values()])
+@given(data=st.data())
+def test_any_words_give_an_int64_or_a_reason(register, word_type, more, data):
+    words = data.draw(st.lists(WORDS, min_size=word_type.words, max_size=word_type.words))
+    scale_word = data.draw(st.none() | WORDS)
+    one = register(word_type, more)
+    value = decode(one, words, scale_word)
+    step = resolution(one, words, scale_word)
+    if isinstance(value, Quality):
+        assert value in {Quality.SENTINEL, Quality.OUT_OF_RANGE}
+    else:
+        assert -(2**63) <= value < 2**63
+        assert step >= 1
+
+
+@pytest.mark.parametrize(
+    ("word_type", "more", "words", "scale_word", "step"),
+    [
+        ("u32", 'scale = "100"', [0, 1], None, 100_000),
+        ("u32", 'scale = "0.1"', [0, 1], None, 100),
+        ("u32", 'scale = "0.0001"', [0, 1], None, 1),
+        ("u16", 'scale = "1/3"', [1], None, 334),
+        ("u16", SUNSSF, [1], 2, 100_000),
+        ("f32", "", [0x3F80, 0x0000], None, 1),  # 1 Wh: 1000 quanta / 2^23
+        ("f32", "", [0x4B80, 0x0000], None, 2000),  # 16,777,216 Wh: the next float is 2 Wh further
+        ("f32", "", [0x4CBE, 0xBC20], None, 8000),  # 100,000,000 Wh
+        ("f64", "", [0x41D0, 0, 0, 0], None, 1),
+    ],
+)
+def test_the_resolution_is_the_distance_to_the_next_value(register, word_type, more, words, scale_word, step):
+    assert resolution(register(word_type, more), words, scale_word) == step
+
+
+BLOCKS = [Block(3, 100, 4), Block(4, 100, 2), Block(3, 200, 2)]
+ALL_WORDS = [10, 11, 12, 13, 20, 21, 30, 31]
+
+
+@pytest.mark.parametrize(
+    ("function", "address", "count", "found"),
+    [
+        (3, 100, 4, (10, 11, 12, 13)),
+        (3, 102, 2, (12, 13)),
+        (4, 100, 2, (20, 21)),
+        (3, 201, 1, (31,)),
+        (3, 103, 2, None),
+        (3, 99, 1, None),
+        (4, 200, 1, None),
+    ],
+)
+def test_registers_are_found_in_the_block_that_holds_all_of_them(function, address, count, found):
+    assert words_at(BLOCKS, ALL_WORDS, function, address, count) == found
+
+
+def test_words_that_end_too_early_hold_no_register():
+    assert words_at(BLOCKS, ALL_WORDS[:7], 3, 200, 2) is None
+    assert words_at(BLOCKS, [], 3, 100, 1) is None
+
+
+def test_a_register_is_decoded_with_its_scale_register_out_of_its_blocks(register):
+    scaled = register("u16", "scale_register = { address = 3 }", "heat_total_j")
+    assert register_words(scaled, [Block(3, 0, 4)], [7, 0, 0, 2]) == ((7,), 2)
+    assert decode_in(scaled, [Block(3, 0, 4)], [7, 0, 0, 2]) == 700
+    assert decode_in(scaled, [Block(3, 0, 2)], [7, 0]) is Quality.BAD_FRAME
+    assert decode_in(scaled, [Block(3, 1, 3)], [0, 0, 2]) is Quality.BAD_FRAME
+    assert decode_in(scaled, [Block(3, 0, 4)], []) is Quality.BAD_FRAME

@@ -1,0 +1,100 @@
+"""Device maps: every fault is named with its register, and the digest is that of the exact text."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from metering.devicemap import Tier, WordType, parse_device_map
+from metering.errors import DeviceMapError
+
+CASES = Path(__file__).parents[1] / "golden" / "device-map-1"
+GOOD = sorted(path.parent for path in CASES.glob("*/expected.json"))
+BROKEN = sorted(path.parent for path in CASES.glob("*/expected_error.txt"))
+
+
+def as_data(device_map):
+    """What a map says, in JSON's words: exact fractions and integers as text."""
+    return {
+        "make": device_map.make,
+        "model": device_map.model,
+        "tier": device_map.tier,
+        "sources": [[source.title, source.revision, source.page, source.read] for source in device_map.sources],
+        "caveats": list(device_map.caveats),
+        "registers": [
+            {
+                "name": register.name,
+                "measurand": register.measurand.name,
+                "function": register.function,
+                "address": register.address,
+                "type": register.type,
+                "words": register.words,
+                "word_order": register.word_order,
+                "byte_order": register.byte_order,
+                "scale": str(register.scale),
+                "scale_address": register.scale_register and register.scale_register.address,
+                "sentinels": sorted(register.sentinels),
+                "modulus": register.modulus,
+                "reset_source": register.reset_source,
+            }
+            for register in device_map.registers
+        ],
+    }
+
+
+@pytest.mark.parametrize("case", GOOD, ids=lambda case: case.name)
+def test_a_golden_map_reads_as_it_was_written(case):
+    text = (case / "map.toml").read_text()
+    device_map = parse_device_map(text)
+    assert as_data(device_map) == json.loads((case / "expected.json").read_text())
+    assert device_map.text == text
+    assert device_map.digest == hashlib.sha256((case / "map.toml").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.name)
+def test_a_broken_golden_map_is_named_with_its_file_and_its_fault(case):
+    expected = (case / "expected_error.txt").read_text().splitlines()
+    with pytest.raises(DeviceMapError, match=r"^ex-1\.toml: ") as caught:
+        parse_device_map((case / "map.toml").read_text(), "ex-1.toml")
+    found = [line.removeprefix("ex-1.toml: ") for line in str(caught.value).splitlines()]
+    # Beginnings: the end of a line may be pydantic's own sentence.
+    assert [line.startswith(start) for line, start in zip(found, expected, strict=True)] == [True] * len(expected)
+
+
+def test_every_golden_map_is_walked():
+    assert {*GOOD, *BROKEN} == set(CASES.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("word_type", "words", "is_float", "is_signed"),
+    [
+        (WordType.U16, 1, False, False),
+        (WordType.S16, 1, False, True),
+        (WordType.U32, 2, False, False),
+        (WordType.S32, 2, False, True),
+        (WordType.U64, 4, False, False),
+        (WordType.S64, 4, False, True),
+        (WordType.F32, 2, True, False),
+        (WordType.F64, 4, True, False),
+    ],
+)
+def test_a_word_type_knows_its_width_and_its_nature(word_type, words, is_float, is_signed):
+    assert (word_type.words, word_type.is_float, word_type.is_signed) == (words, is_float, is_signed)
+
+
+def test_a_register_is_found_by_its_name_or_by_what_it_holds():
+    device_map = parse_device_map((CASES / "two-registers" / "map.toml").read_text())
+    assert device_map.register("power").measurand.name == "active_power_w"
+    assert device_map.register_for("energy_export_total_wh").name == "exported energy"
+    assert device_map.register("nothing") is None
+    assert device_map.register_for("frequency_hz") is None
+
+
+def test_a_map_whose_text_differs_in_a_space_is_another_map():
+    text = (CASES / "two-registers" / "map.toml").read_text()
+    assert parse_device_map(text).digest != parse_device_map(text + " ").digest
+
+
+def test_the_tiers_are_the_three_that_statements_know():
+    assert [tier.value for tier in Tier] == ["unverified", "cross-checked", "bench"]
