@@ -3,7 +3,6 @@
 from compute.engine import ENGINE
 from compute.errors import ComputeError
 from metering import note
-from metering.config import ConfigError
 from metering.errors import DeviceMapError, NoteError, RecordError
 from metering.keys import KeyRing, Role
 from metering.record import Birth, split
@@ -126,13 +125,13 @@ def decoding(case: Case) -> Outcome:
 
 def computing(case: Case) -> Outcome:
     """The engine, run again on project.toml and the records, gives the statement, field by field."""
-    basis, engine = _basis(case), case.at("engine", "version")
+    basis, project, engine = _basis(case), case.project, case.at("engine", "version")
     if engine != ENGINE:
         raise CannotCheckError(f"the statement was computed by engine {engine!r}, this installation has {ENGINE!r}")
     try:
         again = build_statement(basis)
-    except (ComputeError, ConfigError, DeviceMapError, RecordError) as fault:
-        raise CannotCheckError(f"the statement cannot be computed anew: {fault}") from fault
+    except (ComputeError, DeviceMapError) as fault:
+        raise CannotCheckError(f"{project.id} cannot be computed anew: {fault}") from fault
     faults = tuple(str(difference) for difference in differences(case.statement, again))
     return Outcome(f"computed anew by engine {ENGINE} under {basis.ruleset}, every field compared", faults)
 

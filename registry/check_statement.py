@@ -1,5 +1,7 @@
 """The steps of the check that look at documents: archive, manifest, statement, signature, project, methodology, log."""
 
+import re
+
 from compute.errors import ComputeError
 from compute.methodologies import package_files
 from compute.project import parse_project
@@ -20,6 +22,7 @@ from registry.errors import BundleError, CanonicalError, SignatureError
 from registry.signing import verify_detached
 from registry.statement import TYPE
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NEEDED = (MANIFEST, STATEMENT, OPERATOR_SIGNATURE, PROJECT, KEYS)
 _METHODOLOGY_FOLDER = "methodology/"
 _DECLARED_FOLDER = "declared/"
@@ -51,6 +54,9 @@ def statement(case: Case) -> Outcome:
         faults.append(f"{STATEMENT}: {fault}")
     if case.statement_read is not None and case.at("type") != TYPE:
         faults.append(f"/type: stated {case.at('type')!r}, this check knows {TYPE!r}")
+    supersedes = None if case.statement_read is None else case.at("supersedes")
+    if supersedes is not None and not (isinstance(supersedes, str) and _DIGEST.fullmatch(supersedes)):
+        faults.append(f"/supersedes: stated {supersedes!r}; it names a statement by its SHA-256, or is null")
     return Outcome(f"SHA-256 {digest_of(data)}", tuple(faults))
 
 

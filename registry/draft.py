@@ -176,7 +176,7 @@ def _again(journal: JournalReader, digest: str, project: str, kept: dict[str, by
             f"statement {digest} rests on {len(wanted)} records; {journal.path} does not give {len(missing)} of them, "
             f"the first is {missing[0]}; is it the journal that the statement was drawn up from?"
         )
-    return [Link.of(there[name]) for name in wanted]
+    return [_link(name, there[name], journal) for name in wanted]
 
 
 def _evidence(journal: JournalReader, project: str, span: Interval) -> tuple[tuple[Link, ...], tuple[Held, ...]]:
@@ -186,8 +186,19 @@ def _evidence(journal: JournalReader, project: str, span: Interval) -> tuple[tup
             f"{journal.path} holds no birth of project {project!r}; it knows: {', '.join(journal.projects()) or 'none'}"
         )
     # In the order in which runs list them, so that a bundle's files have one order whatever the journal's is.
-    links = tuple(link for run in chained_runs(Link.of(record.data) for record in stored) for link in run)
+    read = [_link(record.digest, record.data, journal) for record in stored]
+    links = tuple(link for run in chained_runs(read) for link in run)
     return links, tuple(_held(journal.held(project), span))
+
+
+def _link(digest: str, data: bytes, journal: JournalReader) -> Link:
+    link = Link.of(data)
+    if link.digest != digest:
+        raise EvidenceUnavailableError(
+            f"{journal.path}: {link.where} was stored with digest {digest}, its bytes now have {link.digest}; "
+            "the journal was changed after ingest wrote it: restore it from a backup"
+        )
+    return link
 
 
 def _held(records: Iterable[StoredRecord], span: Interval) -> Iterable[Held]:

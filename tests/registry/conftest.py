@@ -1,21 +1,35 @@
 """A small plant that signs its own records: one revenue meter, hourly slots, two days around a year's end."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from ingest.intake import Intake
+from ingest.store.journal import Journal
+from ingest.store.reader import JournalReader
 from metering import keys, record
 from metering.clock import ClockState
 from metering.decode import pack_words
 from metering.keys import KeyEntry, KeyRing, Role
 from metering.note import Signer
 from metering.quality import Quality
+from metering.topics import GatewayId, log_topic
+from registry.bundle import frame, read_bundle, unframe, write_bundle
+from registry.canonical import canonical_bytes
+from registry.check import check_bundle
+from registry.config import RegistrySettings
+from registry.draft import DraftRequest, draft_statement, export_bundle
+from registry.report import CheckReport
+from registry.signing import sign_detached
+from registry.store import StatementReader, StatementStore
 
 HOUR_MS = 3_600_000
 SITE, GATEWAY, PROJECT = "mongolia-farm", "gw-solar", "test-solar"
-STREAM = "01JFXP0000QZ8V6ZJ3T5N7R9WA"
+STREAM = "01KDMZNGG028T5CY4TQKFF04HM"  # drawn at 2025-12-29T12:00:00Z
 
 MAP_TEXT = """\
 schema = "sakugen.devicemap/1"
@@ -33,7 +47,7 @@ measurand = "energy_export_total_wh"
 function = 3
 address = 3204
 type = "u64"
-modulus = "0x10000000000000000"
+modulus = "1000000000000"
 reset_source = "written for a test: the counter cannot be reset"
 """
 MAP_DIGEST = hashlib.sha256(MAP_TEXT.encode()).hexdigest()
@@ -174,3 +188,189 @@ def signers() -> Keys:
 @pytest.fixture
 def plant(signers) -> Plant:
     return Plant(signers.gateway)
+
+
+PROJECT_TEXT = """\
+# A comment is part of the exact bytes too.
+id = "test-solar"
+title = "Solar plant for tests"
+jcm_reference = "MN_TEST"
+partner_country = "MN"
+site = "mongolia-farm"
+methodology = "solar-pv"
+methodology_version = "1.0"
+time_zone = "Asia/Ulaanbaatar"
+crediting_period = { start = 2025-01-01, end = 2035-01-01 }
+
+[[point]]
+id = "ac-bus"
+role = "generation"
+rated_power_w = 1000000
+
+[[meter]]
+point = "ac-bus"
+make = "Example"
+model = "Revenue 1"
+serial = "R1-0001"
+installed_from = 2025-01-01T00:00:00+08:00
+accuracy_class = "0.5S"
+calibration = { certificate = "C-1", date = 2025-01-01, valid_until = 2027-01-01, mpe_percent = "0.5", source = "test" }
+
+[[parameter]]
+name = "EF_RE"
+value = "0.797"
+unit = "tCO2/MWh"
+source = "Additional information on MN_AM003"
+mark = "V"
+
+[[period]]
+id = "new-year"
+start = 2025-12-31
+end = 2026-01-02
+"""
+START_MS = ms("2025-12-30T00:00:00+08:00")
+DRAWN_UP_MS = ms("2026-01-05T00:00:00+00:00")
+
+
+class FixedClock:
+    """A clock that stands still."""
+
+    factor = 1.0
+
+    def now_ms(self) -> int:
+        return DRAWN_UP_MS
+
+
+@dataclass
+class World:
+    """One project's journal, keys and statement store, as an operator has them on disk."""
+
+    folder: Path
+    keys: Keys
+    clock: FixedClock = field(default_factory=FixedClock)
+
+    def __post_init__(self) -> None:
+        self.project_file.write_text(PROJECT_TEXT, encoding="utf-8")
+        self.keys_file.write_text(self.keys.ring.to_toml(), encoding="utf-8")
+
+    @property
+    def project_file(self) -> Path:
+        return self.folder / "project.toml"
+
+    @property
+    def keys_file(self) -> Path:
+        return self.folder / "keys.toml"
+
+    @property
+    def journal_file(self) -> Path:
+        return self.folder / "journal.sqlite"
+
+    @property
+    def journal(self) -> JournalReader:
+        return JournalReader(self.journal_file)
+
+    @property
+    def settings(self) -> RegistrySettings:
+        return RegistrySettings(
+            data_dir=self.folder / "registry",
+            journal=self.journal_file,
+            projects=(self.project_file,),
+            keys_file=self.keys_file,
+            port=0,
+        )
+
+    def take(self, records: list[bytes]) -> None:
+        """Let ingest judge and keep records."""
+        topic = log_topic(GatewayId(SITE, GATEWAY))
+        with Journal.open(self.journal_file, DRAWN_UP_MS) as journal:
+            Intake(journal, 1_000_000).take([(topic, data) for data in records], self.keys.ring, DRAWN_UP_MS)
+
+    def store(self) -> StatementStore:
+        return StatementStore(self.settings.store_file)
+
+    def draft(self, **changes) -> str:
+        request = DraftRequest(self.project_file, self.journal_file, self.keys_file, self.keys.operator, **changes)
+        with self.store() as store:
+            return draft_statement(request, store, self.clock)
+
+    def export(self, digest: str) -> Path:
+        out = self.folder / "bundle.zip"
+        export_bundle(StatementReader(self.settings.store_file), self.journal, digest, out)
+        return out
+
+
+def _four_days(plant: Plant) -> list[bytes]:
+    """Two days of the period, and one on each side; the agent starts anew in the middle, within one stream."""
+    plant.birth()
+    plant.days(START_MS, 48)
+    plant.birth()
+    plant.days(START_MS + 48 * HOUR_MS, 48, first_wh=9_000_000 + 48 * 400_000)
+    return plant.records
+
+
+@pytest.fixture(scope="session")
+def records(signers) -> list[bytes]:
+    return _four_days(Plant(signers.gateway))
+
+
+@pytest.fixture
+def empty_world(tmp_path, signers) -> World:
+    return World(tmp_path, signers)
+
+
+@pytest.fixture
+def world(empty_world, records) -> World:
+    empty_world.take(records)
+    return empty_world
+
+
+@pytest.fixture(scope="session")
+def honest(tmp_path_factory, signers, records) -> Path:
+    """A bundle with nothing wrong."""
+    made = World(tmp_path_factory.mktemp("honest"), signers)
+    made.take(records)
+    return made.export(made.draft())
+
+
+@dataclass
+class Forgery:
+    """A bundle that somebody tampers with; unless told otherwise its manifest is made to fit again."""
+
+    files: dict[str, bytes]
+    keys: Keys
+    path: Path
+
+    def statement(self) -> dict:
+        return json.loads(self.files["statement.json"])
+
+    def state(self, document: dict) -> None:
+        """Put another statement in, signed by the operator again."""
+        self.files["statement.json"] = canonical_bytes(document)
+        self.sign(self.keys.operator)
+
+    def sign(self, signer: Signer) -> None:
+        token = sign_detached(self.files["statement.json"], signer, DRAWN_UP_MS)
+        self.files["signatures/operator.jws"] = token.encode()
+
+    @property
+    def evidence_name(self) -> str:
+        return f"evidence/{STREAM}.records"
+
+    @property
+    def records(self) -> list[bytes]:
+        return list(unframe(self.files[self.evidence_name]))
+
+    @records.setter
+    def records(self, records: list[bytes]) -> None:
+        self.files[self.evidence_name] = frame(records)
+
+    def check(self, trust: KeyRing | None) -> CheckReport:
+        write_bundle(self.path, self.files)
+        return check_bundle(self.path, trust)
+
+
+@pytest.fixture
+def forgery(honest, signers, tmp_path) -> Forgery:
+    files = read_bundle(honest)
+    del files["manifest.json"]
+    return Forgery(files, signers, tmp_path / "forged.zip")

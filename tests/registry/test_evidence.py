@@ -107,7 +107,7 @@ def test_a_record_is_judged_by_the_last_instant_it_speaks_of(plant):
     plant.gap(START_MS + 6 * HOUR_MS, START_MS + 8 * HOUR_MS)
     links = _links(plant.records)
     at_ms = times(chained_runs(links))
-    stream_ms = 1_735_089_192_960  # the first ten letters of the stream's ULID, by an independent decoder
+    stream_ms = 1_767_009_600_000  # 2025-12-29T12:00:00Z, when the stream's ULID was drawn
     assert [at_ms[link.digest] for link in links] == [stream_ms, START_MS + 5 * HOUR_MS, START_MS + 8 * HOUR_MS]
 
 
