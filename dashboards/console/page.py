@@ -153,7 +153,7 @@ def _draw_tonnes(tonnes: TonnesView) -> None:
 def _draw_vintage(vintage: VintageView) -> None:
     state = "provisional" if vintage.provisional else "final"
     with ui.column().classes("gap-0"):
-        ui.label(f"vintage {vintage.year} · {state}").classes(f"{_QUIET} text-caption")
+        ui.label(f"vintage {vintage.year} of {vintage.period} · {state}").classes(f"{_QUIET} text-caption")
         with ui.row().classes("items-baseline gap-2"):
             ui.label(vintage.tonnes).classes("text-h4 text-weight-medium")
             ui.label("tCO₂e").classes(_QUIET)

@@ -3,6 +3,7 @@
 Whatever cannot be read is said on the page, in its own column; the other columns go on.
 """
 
+from compute.results import ProjectResults, read_results
 from dashboards.console.config import ConsoleSettings, ProjectSettings
 from dashboards.console.views import (
     GatewayView,
@@ -11,6 +12,7 @@ from dashboards.console.views import (
     Snapshot,
     StreamView,
     TonnesView,
+    VintageView,
     age_text,
     civil_text,
     unit_text,
@@ -57,7 +59,10 @@ class Sources:
         except SakugenError as error:
             troubles.append(str(error))
         try:
-            tonnes = self._tonnes(project)
+            for results in read_results(self._settings.results):
+                if results.project == project.id:
+                    tonnes = _tonnes(results)
+                    troubles += [results.trouble] if results.trouble else []
         except SakugenError as error:
             troubles.append(str(error))
         trouble = "; ".join(troubles)
@@ -89,10 +94,21 @@ class Sources:
             latest.quality != Quality.OK or age_ms > self._stale_ms,
         )
 
-    def _tonnes(self, project: ProjectSettings) -> TonnesView:
-        del project
-        return NO_TONNES
-
 
 def _stream(head: Head, now_ms: int) -> StreamView:
     return StreamView(head.stream, head.head, age_text(now_ms - head.heard_ms))
+
+
+def _tonnes(results: ProjectResults) -> TonnesView:
+    vintages = tuple(
+        VintageView(
+            results.period,
+            row.year,
+            f"{row.integer:,}",
+            row.reduction_tco2e,
+            row.reduction_high_tco2e,
+            row.provisional,
+        )
+        for row in results.vintages
+    )
+    return TonnesView(vintages, results.creditable, results.blocked_by)
