@@ -37,6 +37,12 @@ FAREWELL_S = 5.0
 _UPLINK_PAUSE_S = 5.0
 
 
+def main(settings: GatewaySettings) -> None:
+    """Run one gateway instance as this process, until SIGTERM or SIGINT; what it has to say goes to stderr."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(run(settings))
+
+
 async def run(settings: GatewaySettings, stop: asyncio.Event | None = None) -> None:
     """Run one gateway instance until it is told to stop.
 

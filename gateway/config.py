@@ -6,13 +6,13 @@ allowed. Device maps are read here too: a file that passes can be run.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from gateway.errors import PlanError
-from gateway.maps import load_map, map_names
+from gateway.maps import load_map
 from gateway.plan import plan_blocks
 from metering.clock import ClockConfig
 from metering.devicemap import DeviceMap
@@ -26,6 +26,16 @@ Location = tuple[int | str, ...]
 Problem = tuple[Location, object, str]
 """Where it is, what stands there, what is wrong and allowed."""
 _DAY_S = 86_400
+
+
+T = TypeVar("T")
+
+
+def _not_empty(items: tuple[T, ...]) -> tuple[T, ...]:
+    # Not min_length: that also complains about a tuple whose one item has a fault of its own.
+    if not items:
+        raise ValueError("must not be empty")
+    return items
 
 
 class _Table(BaseModel):
@@ -76,7 +86,7 @@ class GroupSettings(_Table):
     name: Name
     interval_s: int = Field(gt=0, le=_DAY_S)
     """Distance of slots; a whole number of slots must fill a day [s]."""
-    points: tuple[PointSettings, ...] = Field(min_length=1)
+    points: Annotated[tuple[PointSettings, ...], AfterValidator(_not_empty)]
 
 
 class DeviceSettings(_Table):
@@ -91,7 +101,7 @@ class DeviceSettings(_Table):
     timeout_s: float = Field(default=1.0, gt=0, le=60)
     """How long it may take to answer [s]."""
     meter: MeterSettings
-    group: tuple[GroupSettings, ...] = Field(min_length=1)
+    group: Annotated[tuple[GroupSettings, ...], AfterValidator(_not_empty)]
 
 
 class GatewaySettings(_Table):
@@ -106,7 +116,7 @@ class GatewaySettings(_Table):
     """Where the outbox lives; one folder an instance."""
     key_file: Path
     """This gateway's private key, made by `sakugen keys new`."""
-    ack_keys: tuple[VerifierText, ...] = Field(min_length=1, max_length=2)
+    ack_keys: Annotated[tuple[VerifierText, ...], AfterValidator(_not_empty), Field(max_length=2)]
     """The public keys whose acknowledgements may delete; two while one is being replaced."""
     seal_after_s: float = Field(default=60.0, gt=0)
     """Longest wait of a committed slot for its record, in real time [s]."""
@@ -114,7 +124,7 @@ class GatewaySettings(_Table):
     """How long acknowledged records stay as copies [d]."""
     broker: BrokerSettings
     clock: ClockConfig = ClockConfig()
-    device: tuple[DeviceSettings, ...] = Field(min_length=1)
+    device: Annotated[tuple[DeviceSettings, ...], AfterValidator(_not_empty)]
 
     @property
     def gateway_id(self) -> GatewayId:
@@ -216,7 +226,7 @@ def _points(device_map: DeviceMap | None, where: Location, map_name: str, group:
         yield (*where, "points"), group.name, str(error)
 
 
-_SAMPLE = """\
+SAMPLE = """\
 # Sakugen gateway. One file per instance; one instance serves one project.
 site = "mongolia-farm"
 gateway = "gw-solar"
@@ -224,7 +234,8 @@ project = "demo-solar"
 # mode = "live"                # "test": readings are never creditable
 data_dir = "data/gw-solar"     # the outbox lives here
 key_file = "keys/gw-solar.key" # made by `sakugen keys new`
-ack_keys = ["VKEY"] # ingest's; two while one is being replaced
+# The public key of your ingest, not this one; two while one is being replaced.
+ack_keys = ["ack+d5b53440+ARMJTpW70lqKUsf0Sk8T5Tj0Fe28oa9Jp0GN/iqy2U7R"]
 # seal_after_s = 60.0          # longest wait of a slot for its record, in real time [s]
 # keep_days = 35               # acknowledged records stay as copies [d]
 
@@ -244,7 +255,7 @@ host = "127.0.0.1"
 
 [[device]]
 name = "revenue-meter"
-map = "schneider_iem3000"      # one of MAPS; or the path of a .toml file
+map = "schneider_iem3000"      # the name of a map in gateway/devices, or the path of a .toml file
 host = "192.0.2.10"
 # port = 502
 # unit_id = 1
@@ -256,9 +267,4 @@ name = "energy"
 interval_s = 900               # must divide a day [s]
 points = [{ point = "ac-bus", measurand = "energy_export_total_wh" }]
 """
-_SAMPLE_ACK_KEY = "ack+d5b53440+ARMJTpW70lqKUsf0Sk8T5Tj0Fe28oa9Jp0GN/iqy2U7R"
-
-
-def sample() -> str:
-    """Write a commented sample of the file; a test compares it with the model."""
-    return _SAMPLE.replace("VKEY", _SAMPLE_ACK_KEY).replace("MAPS", ", ".join(map_names()))
+"""A commented sample of the file; a test compares it with the model."""

@@ -1,0 +1,114 @@
+"""A configuration that is wrong says where, what stands there and what is allowed, before anything starts."""
+
+import re
+
+import pytest
+
+from gateway.check import describe
+from gateway.config import SAMPLE, GatewaySettings
+from metering.config import ConfigError, parse_toml
+
+
+def faults_of(text: str) -> list[str]:
+    with pytest.raises(ConfigError, match=r"gateway\.toml:\d+: ") as raised:
+        parse_toml(text, GatewaySettings, "gateway.toml")
+    return [str(fault) for fault in raised.value.faults]
+
+
+def line_of(text: str, needle: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), 1) if needle in line)
+
+
+def test_the_sample_is_a_valid_file():
+    settings = parse_toml(SAMPLE, GatewaySettings, "gateway.toml")
+    assert settings.device[0].group[0].points[0].point == "ac-bus"
+
+
+def test_the_sample_shows_every_key_and_its_true_default():
+    uncommented = re.sub(r"^# (\w+ = |\[)", r"\1", SAMPLE, flags=re.MULTILINE)
+    settings = parse_toml(uncommented, GatewaySettings, "gateway.toml")
+
+    def keys(model) -> set[str]:
+        return set(type(model).model_fields)
+
+    shown = set(re.findall(r"^(\w+) = ", uncommented, flags=re.MULTILINE)) | {"broker", "tls", "clock", "device", "group"}
+    models = (settings, settings.broker, settings.broker.tls, settings.device[0], settings.device[0].group[0])
+    assert set().union(*(keys(model) for model in models)) <= shown
+    plain = parse_toml(SAMPLE, GatewaySettings, "gateway.toml")
+    skipped = {"broker", "device"}
+    assert settings.model_dump(exclude=skipped) == plain.model_dump(exclude=skipped)
+    assert settings.device == plain.device
+    assert (settings.broker.port, settings.broker.protocol) == (plain.broker.port, plain.broker.protocol)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "says"),
+    [
+        ('map = "schneider_iem3000"', 'map = "schneider"', "unknown device map 'schneider'; allowed: .*schneider_iem3000"),
+        ("interval_s = 900", "interval_s = 700", r"= 700: must divide a day \(86400 s\)"),
+        ("interval_s = 900", "interval_s = 0", "= 0: Input should be greater than 0"),
+        ("interval_s = 900", 'interval_s = "often"', "= 'often': Input should be a valid integer"),
+        ("energy_export_total_wh", "energy_export_wh", "unknown measurand; allowed: active_power_w"),
+        ("energy_export_total_wh", "heat_total_j", "'schneider_iem3000' has no register for it; allowed: active_power_w"),
+        ("# unit_id = 1", "unit_id = 300", "= 300: Input should be less than or equal to 255"),
+        ("# port = 502", "prot = 502", "unknown key; allowed here: .*port"),
+        ('site = "mongolia-farm"', 'site = "ingest"', "'ingest' cannot be a site"),
+        ('site = "mongolia-farm"', 'site = "Mongolia Farm"', "should match pattern"),
+        ('gateway = "gw-solar"', "", "missing; this key is required"),
+        ("ack_keys = [", "ack_keys = [] # [", "must not be empty"),
+        ('ack_keys = ["', 'ack_keys = ["x', "the hash .* does not belong to this key"),
+    ],
+)
+def test_a_wrong_value_is_reported_with_its_line_and_what_is_allowed(good, bad, says):
+    text = SAMPLE.replace(good, bad, 1)
+    (fault,) = faults_of(text)
+    assert re.search(says, fault), fault
+    if bad:
+        assert fault.startswith(f"gateway.toml:{line_of(text, bad)}: ")
+
+
+SECOND = """
+[[device]]
+name = "second"
+map = "schneider_iem3000"
+host = "192.0.2.11"
+meter = { make = "Schneider Electric", model = "iEM3155", serial = "2" }
+[[device.group]]
+name = "energy"
+interval_s = 900
+points = [{ point = "ac-bus", measurand = "energy_export_total_wh" }]
+"""
+
+
+def test_a_point_and_measurand_used_twice_name_both_places():
+    (fault,) = faults_of(SAMPLE + SECOND)
+    assert "device[2].group[1].points[1].point = 'ac-bus'" in fault
+    assert "is already read by revenue-meter/energy" in fault
+
+
+def test_the_same_point_may_have_two_measurands():
+    text = SAMPLE + SECOND.replace("energy_export_total_wh", "active_power_w")
+    assert len(parse_toml(text, GatewaySettings, "gateway.toml").device) == 2
+
+
+def test_two_devices_at_one_address_or_of_one_name_are_refused():
+    other_point = SECOND.replace("ac-bus", "grid")
+    assert "used twice" in faults_of(SAMPLE + other_point.replace('"second"', '"revenue-meter"'))[0]
+    assert "'revenue-meter' has the same host, port and unit id" in faults_of(SAMPLE + other_point.replace(".11", ".10"))[0]
+
+
+def test_three_ack_keys_are_too_many():
+    key = re.search(r'ack_keys = \["(.*)"\]', SAMPLE)[1]
+    (fault,) = faults_of(SAMPLE.replace(f'["{key}"]', f'["{key}", "{key}", "{key}"]'))
+    assert "at most 2 items" in fault
+
+
+def test_every_fault_is_reported_not_only_the_first():
+    text = SAMPLE.replace("interval_s = 900", "interval_s = 700").replace('map = "schneider_iem3000"', 'map = "x"')
+    assert len(faults_of(text)) == 2
+
+
+def test_a_checked_configuration_can_be_described_without_connecting():
+    lines = describe(parse_toml(SAMPLE, GatewaySettings, "gateway.toml"))
+    assert "device revenue-meter: schneider_iem3000 (unverified), 192.0.2.10:502 unit 1" in lines
+    assert "  revenue-meter/energy: every 900 s, 1 readings; function 3 address 3207 count 4" in lines

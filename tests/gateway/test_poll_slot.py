@@ -1,0 +1,84 @@
+"""One slot: each point has a value or a reason, raw words keep their place, late readings say so."""
+
+import asyncio
+from fractions import Fraction
+
+from gateway.plan import plan_blocks
+from gateway.poll import Answer, PollGroup, poll
+from metering.devicemap import Register, WordType
+from metering.measurands import measurand
+from metering.quality import Quality
+
+SLOT = 1_766_505_600_000
+
+
+def group(*addresses: int) -> PollGroup:
+    registers = tuple(
+        Register(
+            f"r{at}", measurand("active_power_w"), 3, at, WordType.U16, "big", "big", Fraction(1), None,
+            frozenset({0xFFFF}), None, None,
+        )
+        for at in addresses
+    )  # fmt: skip
+    return PollGroup("device/group", 60_000, 1, registers, plan_blocks(registers))
+
+
+class Told:
+    """Answers what it is told; takes so long."""
+
+    def __init__(self, clock, *outcomes, takes_ms: int = 0) -> None:
+        self.clock, self.outcomes, self.takes_ms, self.asked = clock, list(outcomes), takes_ms, []
+
+    async def read(self, unit: int, function: int, address: int, count: int) -> Answer:
+        self.asked.append((unit, function, address, count))
+        sent = self.clock.now_ms()
+        self.clock.wall_ms += self.takes_ms
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, Quality):
+            return Answer(None, outcome, sent, self.clock.now_ms())
+        return Answer(tuple(outcome), Quality.OK, sent, self.clock.now_ms())
+
+
+def read(clock, reader, *addresses: int):
+    clock.wall_ms = SLOT + 3
+    return asyncio.run(poll(group(*addresses), SLOT, reader, clock))
+
+
+def test_values_are_quanta_and_raw_words_are_big_endian_in_block_order(clock):
+    reader = Told(clock, [7, 8], [0x1234], takes_ms=10)
+    reading = read(clock, reader, 1, 0, 9)
+    assert reader.asked == [(1, 3, 0, 2), (1, 3, 9, 1)]
+    assert reading.values == (8_000, 7_000, 0x1234 * 1000)
+    assert reading.quality == ()
+    assert reading.raw.hex() == "000700081234"
+    assert (reading.slot_ms, reading.sent_ms, reading.received_ms) == (SLOT, 3, 23)
+
+
+def test_a_sentinel_is_a_reason_and_its_raw_words_are_kept(clock):
+    reading = read(clock, Told(clock, [0xFFFF, 5]), 0, 1)
+    assert reading.values == (None, 5_000)
+    assert reading.quality == ((0, Quality.SENTINEL),)
+    assert reading.raw.hex() == "ffff0005"
+
+
+def test_a_block_with_an_exception_costs_only_its_own_points_and_keeps_its_place_in_the_raw_words(clock):
+    reading = read(clock, Told(clock, Quality.EXCEPTION, [5]), 0, 1, 9)
+    assert reading.values == (None, None, 5_000)
+    assert reading.quality == ((0, Quality.EXCEPTION), (1, Quality.EXCEPTION))
+    assert reading.raw.hex() == "000000000005"
+
+
+def test_a_silent_device_is_asked_for_one_block_only_and_leaves_no_raw_words(clock):
+    reader = Told(clock, Quality.NO_ANSWER)
+    reading = read(clock, reader, 0, 9, 20)
+    assert len(reader.asked) == 1
+    assert reading.values == (None, None, None)
+    assert {code for _, code in reading.quality} == {Quality.NO_ANSWER}
+    assert reading.raw == b""
+
+
+def test_a_reading_that_came_too_late_keeps_its_value_and_says_so(clock):
+    on_time = read(clock, Told(clock, [5], takes_ms=11_997), 0)
+    late = read(clock, Told(clock, [5], takes_ms=11_998), 0)
+    assert (on_time.values, on_time.quality) == ((5_000,), ())
+    assert (late.values, late.quality) == ((5_000,), ((0, Quality.LATE_READ),))
