@@ -147,14 +147,20 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Store what is written inside all at once; it is on disk when this returns, or none of it is stored."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """Store what is written inside all at once; it is on disk when this returns, or none of it is stored.
+
+        Raises:
+            JournalError: when the disk is full or broken.
+        """
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise JournalError(f"{self.path}: cannot be written: {error}; nothing of this was acknowledged") from error
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
 
     # --- what is there --------------------------------------------------------------------------------------------
 

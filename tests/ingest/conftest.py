@@ -1,15 +1,22 @@
 """A gateway made of metering's record and keys alone, so that ingest is never tested with the gateway's own code."""
 
 import hashlib
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from metering import decode, keys, note, record
+from metering import ack, decode, keys, note, record
 from metering.clock import ClockState
 from metering.keys import KeyEntry, KeyRing, Role
-from metering.topics import GatewayId, log_topic
+from metering.topics import ALL_INGESTS_ONLINE, GatewayId, ack_topic, log_topic
 from metering.ulid import new_ulid
 
 SLOT_MS = 900_000
@@ -154,8 +161,6 @@ class FakeGateway:
 
 
 def _parse(model, body: dict):
-    import json
-
     return model.model_validate_json(json.dumps(body))
 
 
@@ -176,3 +181,117 @@ def new_gateway() -> Callable[..., FakeGateway]:
 def slot_ms() -> Callable[[int], int]:
     """The n-th slot [ms since the Unix epoch]."""
     return lambda number: START_MS + number * SLOT_MS
+
+
+class Line:
+    """A gateway's MQTT connection: publishes records, keeps the acks it hears."""
+
+    def __init__(self, port: int, gateway: FakeGateway, verifier: note.Verifier) -> None:
+        self.gateway = gateway
+        self.acks: list[ack.Ack] = []
+        self.online: list[bytes] = []
+        self._verifier = verifier
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.on_message = self._heard
+        self._client.on_connect = lambda client, *_: client.subscribe(
+            [
+                (ack_topic(GatewayId(gateway.site, gateway.gateway)), SubscribeOptions(1)),
+                (ALL_INGESTS_ONLINE, SubscribeOptions(1)),
+            ]
+        )
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+
+    def _heard(self, _client, _data, message) -> None:
+        if message.topic.endswith("/ack"):
+            self.acks.append(ack.parse(message.payload, (self._verifier,)))
+        else:
+            self.online.append(message.payload)
+
+    def send(self, *records: bytes, topic: str | None = None) -> None:
+        for data in records:
+            self._client.publish(topic or self.gateway.topic, data, qos=1)
+
+    def through(self, stream: str | None = None) -> int:
+        """How far the newest ack says that the stream is."""
+        found = self.acks[-1].streams.get(stream or self.gateway.stream) if self.acks else None
+        return -1 if found is None else found.through
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+
+@dataclass
+class Running:
+    """An ingest in a process of its own."""
+
+    config: Path
+    ready: str
+    process: subprocess.Popen
+    log: Path
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(10)
+
+
+DRIVER = Path(__file__).with_name("ingest_process.py")
+
+
+@pytest.fixture
+def ack_signer(tmp_path) -> note.Signer:
+    signer = keys.new_signer("ack")
+    keys.save_signer(signer, tmp_path / "ack.key")
+    return signer
+
+
+@pytest.fixture
+def start_ingest(tmp_path, gateway, ack_signer):
+    """`start_ingest(port)`; `kill_at="after-commit"` makes it kill itself there, as a power cut would."""
+    running: list[Running] = []
+    (tmp_path / "keys.toml").write_text(gateway.ring.to_toml())
+
+    def start(
+        port: int, kill_at: str = "never", wait: bool = True, influx_port: int | None = None, **broker
+    ) -> Running:
+        config = tmp_path / "ingest.toml"
+        more = "".join(f"{key} = {value}\n" for key, value in broker.items())
+        text = (
+            f'data_dir = "{tmp_path / "data"}"\nkeys_file = "{tmp_path / "keys.toml"}"\n'
+            f'ack_key_file = "{tmp_path / "ack.key"}"\n[broker]\nport = {port}\n{more}'
+        )
+        if influx_port is not None:
+            text += f'[influxdb]\nurl = "http://127.0.0.1:{influx_port}"\n'
+        config.write_text(text)
+        log = tmp_path / f"ingest-{len(running)}.log"
+        with log.open("wb") as errors:
+            process = subprocess.Popen(
+                [sys.executable, str(DRIVER), str(config), kill_at], stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        running.append(Running(config, "", process, log))
+        if wait:
+            running[-1].ready = process.stdout.readline()
+            assert running[-1].ready.startswith("ready "), log.read_text()
+        return running[-1]
+
+    yield start
+    for one in running:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.process.wait()
+        one.process.stdout.close()
+
+
+@pytest.fixture
+def connect(gateway, ack_signer):
+    """`connect(port)`: the gateway's own connection."""
+    lines: list[Line] = []
+
+    def make(port: int) -> Line:
+        lines.append(Line(port, gateway, ack_signer.verifier))
+        return lines[-1]
+
+    yield make
+    for line in lines:
+        line.close()

@@ -229,7 +229,9 @@ def test_a_newer_schema_is_held_and_the_stream_goes_on(box, gateway):
 
 
 def test_an_unknown_unit_is_held_and_so_is_what_is_read_with_it(box, gateway):
-    points = [{"point": "ac", "measurand": "energy_export_total_wh", "quantum": "kWh", "register": "active_energy_export"}]
+    points = [
+        {"point": "ac", "measurand": "energy_export_total_wh", "quantum": "kWh", "register": "active_energy_export"}
+    ]
     birth = gateway.birth(points=points)
     assert box.reasons(gateway, birth, gateway.gap(1, 2)) == ["unknown-unit", "birth-held"]
 
@@ -246,7 +248,9 @@ def test_a_wrong_shape_is_held(box, gateway):
 
 
 def test_readings_that_do_not_fit_their_birth_are_held(box, gateway):
-    points = [{"point": "ac", "measurand": "energy_export_total_wh", "quantum": "mWh", "register": "active_energy_export"}]
+    points = [
+        {"point": "ac", "measurand": "energy_export_total_wh", "quantum": "mWh", "register": "active_energy_export"}
+    ]
     box.take(gateway, gateway.birth(points=points))
     assert box.reasons(gateway, gateway.readings(1)) == ["shape"]
 

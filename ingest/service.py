@@ -1,0 +1,179 @@
+"""The ingest process: take what is there, commit once, then acknowledge; and again.
+
+In go settings; out come a journal that grows, acks, and the line `ready …` on standard output. The order store → fsync
+→ ack → PUBACK is this file's whole reason; it is written down in `Service.step` and nowhere else.
+"""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from ingest import acks
+from ingest.config import IngestSettings
+from ingest.consumer import Consumer, Message
+from ingest.intake import Intake, Outcome
+from ingest.store.journal import Journal
+from metering import note
+from metering.clock import Clock
+from metering.errors import KeyFileError
+from metering.keys import KeyRing, load_signer
+from metering.topics import ack_topic
+
+log = logging.getLogger(__name__)
+
+_KEYS_LOOK_MS = 1000
+
+
+class TrustedKeys:
+    """`keys.toml`, read again when it changes: a newly enrolled gateway need not wait for a restart."""
+
+    def __init__(self, path: Path, ring: KeyRing, clock: Clock) -> None:
+        """Keep what `load` read."""
+        self._path = path
+        self._ring = ring
+        self._clock = clock
+        self._stamp = _stamp(path)
+        self._looked_ms = clock.mono_ms()
+
+    @classmethod
+    def load(cls, path: Path, clock: Clock) -> "TrustedKeys":
+        """Read the file.
+
+        Raises:
+            KeyFileError: when it is missing or malformed.
+        """
+        return cls(path, KeyRing.load(path), clock)
+
+    @property
+    def ring(self) -> KeyRing:
+        """The keys as the file has them, at most a second old; the last good ones while it is malformed."""
+        now_ms = self._clock.mono_ms()
+        if now_ms - self._looked_ms >= _KEYS_LOOK_MS:
+            self._looked_ms = now_ms
+            stamp = _stamp(self._path)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                try:
+                    self._ring = KeyRing.load(self._path)
+                except KeyFileError as error:
+                    log.error("the keys stay as they were: %s", error)  # noqa: TRY400 - a sentence, not a traceback
+        return self._ring
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return status.st_mtime_ns, status.st_size
+
+
+class Service:
+    """One ingest shard, without its start and end (see `run`)."""
+
+    def __init__(
+        self, journal: Journal, run: str, consumer: Consumer, keys: TrustedKeys, signer: note.Signer,
+        clock: Clock, refused_limit_bytes: int,
+    ) -> None:  # fmt: skip
+        """Put the parts together.
+
+        Args:
+            journal: open for writing.
+            run: the ULID of this start.
+            consumer: the broker.
+            keys: who is trusted.
+            signer: the ack key.
+            clock: the wall clock and real time.
+            refused_limit_bytes: how large the bin of refused messages may grow [bytes].
+        """
+        self._journal = journal
+        self._run = run
+        self._consumer = consumer
+        self._keys = keys
+        self._signer = signer
+        self._clock = clock
+        self._intake = Intake(journal, refused_limit_bytes)
+        self._book = acks.AckBook()
+        self._epoch = 0
+
+    def step(self) -> None:
+        """Wait a moment for messages, then store → fsync → ack → PUBACK."""
+        messages = self._consumer.poll(self._book.wait_ms(self._clock.mono_ms()) / 1000)
+        if self._consumer.epoch != self._epoch:
+            self._epoch = self._consumer.epoch
+            self._book.ask(self._journal.gateways())
+        if messages:
+            self._book.note(self.commit(messages))
+        self.send_acks()
+        if messages:
+            self._consumer.acknowledge(messages)
+
+    def commit(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Store a batch; when this returns, it is on disk."""
+        pairs = [(message.topic, message.payload) for message in messages]
+        outcomes = self._intake.take(pairs, self._keys.ring, self._clock.now_ms())
+        for message, outcome in zip(messages, outcomes, strict=True):
+            if outcome.reason is not None:
+                log.warning("%s on %s: %s", outcome.action, message.topic, outcome.reason)
+        return outcomes
+
+    def send_acks(self) -> None:
+        """Tell every gateway whose ack is due how far its streams are on disk."""
+        for gateway in self._book.due(self._clock.mono_ms()) if self._consumer.connected else ():
+            times_ms = (self._clock.now_ms(), self._clock.mono_ms())
+            payload = acks.build(self._journal, self._run, self._book, gateway, times_ms, self._signer)
+            if not self._consumer.publish(ack_topic(gateway), payload, retain=True):
+                self._book.ask([gateway])
+
+
+def run(settings: IngestSettings, stop: threading.Event | None = None) -> None:
+    """Run ingest until it is told to stop.
+
+    Args:
+        settings: the process's configuration.
+        stop: set it to end the run; SIGTERM and SIGINT do the same when this is the main thread.
+
+    Raises:
+        IngestError: when the journal is in use or damaged, or another client took the session.
+        KeyFileError: when a key file cannot be used.
+    """
+    stop = stop or threading.Event()
+    clock = settings.clock.build()
+    signer = load_signer(settings.ack_key_file)
+    keys = TrustedKeys.load(settings.keys_file, clock)
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal.open(settings.journal_path, clock.now_ms()))
+        ulid = journal.begin_run(clock.now_ms())
+        consumer = Consumer(settings.broker, settings.shard, clock, journal.journal_id, ulid)
+        stack.callback(consumer.close)
+        _stop_on_signals(stop, consumer, stack)
+        service = Service(journal, ulid, consumer, keys, signer, clock, settings.refused_limit_bytes)
+        ready = False
+        while not stop.is_set():
+            service.step()
+            if consumer.connected and not ready:
+                ready = True
+                _say_ready(settings, journal)
+
+
+def _say_ready(settings: IngestSettings, journal: Journal) -> None:
+    broker = f"{settings.broker.host}:{settings.broker.port}"
+    sys.stdout.write(f"ready ingest shard={settings.shard} journal={journal.journal_id} broker={broker}\n")
+    sys.stdout.flush()
+
+
+def _stop_on_signals(stop: threading.Event, consumer: Consumer, stack: ExitStack) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        consumer.wake()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        stack.callback(signal.signal, number, signal.signal(number, end))

@@ -1,0 +1,143 @@
+"""What is acknowledged, to whom, and when."""
+
+import pytest
+
+from ingest import acks
+from ingest.acks import AckBook
+from ingest.intake import Intake, Outcome
+from ingest.store.journal import Journal
+from ingest.validate import Action
+from metering import ack, keys, record
+from metering.topics import GatewayId
+from metering.ulid import new_ulid
+
+NOW_MS = 1_766_600_000_000
+A = GatewayId("farm", "gw-1")
+STREAM = new_ulid(NOW_MS)
+
+
+def outcome(stream=STREAM, gateway=A):
+    return Outcome(gateway, stream, Action.APPEND, None)
+
+
+@pytest.fixture
+def quiet():
+    """A book whose gateway was heard and answered at real time 0."""
+    book = AckBook()
+    book.note([outcome()])
+    book.sent(A, 0)
+    return book
+
+
+def test_the_first_record_of_a_stream_is_acknowledged_at_once(quiet):
+    assert quiet.due(1) == []
+    quiet.note([outcome(new_ulid(NOW_MS))])
+    assert quiet.due(1) == [A]
+
+
+def test_progress_is_acknowledged_at_most_every_250_ms(quiet):
+    quiet.note([outcome()])
+    assert quiet.due(249) == []
+    assert quiet.wait_ms(249) == 1
+    assert quiet.due(250) == [A]
+
+
+def test_sixteen_waiting_records_are_acknowledged_at_once(quiet):
+    quiet.note([outcome()] * 15)
+    assert quiet.due(1) == []
+    quiet.note([outcome()])
+    assert quiet.due(1) == [A]
+
+
+def test_an_open_stream_is_acknowledged_every_minute(quiet):
+    assert quiet.due(59_999) == []
+    assert quiet.due(60_000) == [A]
+
+
+def test_a_reconnect_makes_every_ack_due(quiet):
+    quiet.ask([A, GatewayId("farm", "gw-2")])
+    assert len(quiet.due(1)) == 2
+
+
+def test_a_gateway_that_was_only_asked_is_not_told_again_and_again():
+    book = AckBook()
+    book.ask([A])
+    book.sent(A, 0)
+    assert book.due(10**9) == []
+
+
+def test_what_proves_nothing_asks_for_no_ack():
+    book = AckBook()
+    book.note([Outcome(None, None, Action.REFUSE, "unsigned")])
+    assert book.due(10**9) == []
+
+
+@pytest.fixture
+def desk(tmp_path, gateway):
+    """A journal, and a function that takes records and gives the ack."""
+    signer = keys.new_signer("ack")
+    with Journal.open(tmp_path / "journal.sqlite", NOW_MS) as journal:
+        intake, book, run = Intake(journal, 10_000), AckBook(), journal.begin_run(NOW_MS)
+
+        def take(*records: bytes) -> ack.Ack:
+            book.note(intake.take([(gateway.topic, data) for data in records], gateway.ring, NOW_MS))
+            data = acks.build(journal, run, book, A, (NOW_MS, 0), signer)
+            return ack.parse(data, (signer.verifier,))
+
+        take.journal = journal
+        take.run = run
+        yield take
+
+
+def test_an_ack_names_the_last_record_on_disk_and_its_digest(desk, gateway):
+    records = [gateway.birth(), gateway.readings(1)]
+    found = desk(*records)
+    assert found.streams == {gateway.stream: ack.StreamAck(through=2, digest=record.digest_of(records[1]))}
+    assert (found.journal, found.run, found.n, found.succeeds) == (desk.journal.journal_id, desk.run, 1, None)
+    assert desk().n == 2
+
+
+def test_a_stream_of_which_nothing_is_there_is_acknowledged_through_0(desk, gateway):
+    gateway.birth()
+    assert desk(gateway.readings(1)).streams[gateway.stream] == ack.StreamAck(through=0, digest=None)
+
+
+def test_a_fork_is_not_acknowledged_but_answered_with_what_is_there(desk, gateway):
+    birth = gateway.birth()
+    gateway.seq, gateway.prev = 0, None
+    found = desk(birth, gateway.birth(agent="other"))
+    assert found.streams[gateway.stream].digest == record.digest_of(birth)
+
+
+def test_a_stream_stays_open_until_it_is_complete_up_to_what_its_successor_names(desk, gateway):
+    gateway.birth()
+    gateway.readings(1)
+    first, after = gateway.made[:], gateway.ref()
+    old = gateway.stream
+    gateway.new_stream()
+    found = desk(gateway.birth(after=after))
+    assert found.streams[old] == ack.StreamAck(through=0, digest=None)
+    assert desk.journal.unfinished(A) == [old]
+    desk(*first)
+    assert desk.journal.unfinished(A) == []
+
+
+def test_held_records_are_named_and_refused_messages_counted(desk, gateway):
+    found = desk(gateway.birth(points=[]), gateway.readings(1), b"nonsense")
+    assert [(part.seq, part.reason) for part in found.held] == [(2, "shape")]
+    assert found.refused == 1
+
+
+def test_at_most_32_held_records_are_named_the_newest_ones(desk, gateway):
+    records = [gateway.birth(points=[])] + [gateway.readings(slot) for slot in range(1, 41)]
+    found = desk(*records)
+    assert len(found.held) == 32
+    assert max(part.seq for part in found.held) == 41
+
+
+def test_each_run_is_above_the_last_even_when_the_clock_went_back(tmp_path):
+    runs = []
+    for now_ms in (NOW_MS, NOW_MS - 10**9, NOW_MS - 10**9):
+        with Journal.open(tmp_path / "j.sqlite", now_ms) as journal:
+            runs.append(journal.begin_run(now_ms))
+    assert runs == sorted(set(runs))
