@@ -280,11 +280,15 @@ class Dropped(_Common):
     to_ms: Instant
     reason: str
     """Why, in words, for example "outbox full"."""
+    groups: tuple[GroupReadings, ...] = ()
+    """What `thinned` keeps of the records it stands for; nothing else will ever carry these readings."""
 
     @model_validator(mode="after")
     def _goes_forward(self) -> "Dropped":
         if self.through < self.seq or self.to_ms < self.from_ms:
             raise ValueError("through must not lie before seq, nor to_ms before from_ms")
+        if self.kind == "dropped" and self.groups:
+            raise ValueError("what was dropped keeps no readings; that is what thinned is for")
         return self
 
 
@@ -392,7 +396,7 @@ def parse(data: bytes) -> Record:
     return parse_body(split(data).text)
 
 
-def misfit(readings: Readings, birth: Birth) -> str | None:
+def misfit(readings: Readings | Dropped, birth: Birth) -> str | None:
     """Say why readings cannot be read with the birth that governs them; None when they can."""
     groups = {group.group: group for group in birth.groups}
     for part in readings.groups:

@@ -150,7 +150,7 @@ def gap(seq, prev, group):
 
 
 def given_up(kind, seq, prev, through):
-    """Stands for records that were once written; only the digest of the last one is left of them."""
+    """Stands for records that were once written; only the digest of the last one and what was kept are left of them."""
     return common(seq, prev) | {
         "kind": kind,
         "through": through,
@@ -158,6 +158,20 @@ def given_up(kind, seq, prev, through):
         "from_ms": START_MS + 9 * MINUTE_MS,
         "to_ms": START_MS + 60 * MINUTE_MS,
         "reason": "outbox full",
+        "groups": [] if kind == "dropped" else [kept()],
+    }
+
+
+def kept():
+    """What is left of an hour: one slot, of which the counter's value stays and the power's does not."""
+    return {
+        "group": "meter-1/minute",
+        "slots": [START_MS + 30 * MINUTE_MS],
+        "sent": [3],
+        "received": [40],
+        "values": [[12_347_240_000], [None]],
+        "raw": [words(12_347_240, 30_001)],
+        "quality": [[1, 0, 12]],
     }
 
 
@@ -248,6 +262,7 @@ def broken_bodies():
     yield "time-factor-infinite", "shape", "time_factor", changed(birth(1, None), time_factor=float("inf"))
     yield "gap-that-ends-first", "shape", "end after", changed(gap(3, prev, None), to_ms=START_MS)
     yield "gap-without-a-known-reason", "shape", "unknown quality", changed(gap(3, prev, None), reason="holiday")
+    yield "dropped-and-yet-kept", "shape", "keeps no readings", given_up("dropped", 4, prev, 9) | {"groups": [kept()]}
     yield "dropped-backwards", "shape", "through", given_up("dropped", 4, prev, 3)
     yield "horizon-in-the-chain", "shape", "seq", changed(horizon(16, prev), seq=3, prev=prev)
     yield "horizon-of-nothing-before", "shape", "digest_before", horizon(1, prev)

@@ -207,12 +207,23 @@ def dropped(common, **changes):
 
 def test_what_was_given_up_may_be_one_record_or_many(common):
     assert dropped(common, through=2).through == 2
-    assert dropped(common, kind="thinned", from_ms=3, to_ms=3).kind == "thinned"
+    assert dropped(common, kind="thinned", from_ms=3, to_ms=3).groups == ()
+
+
+def test_what_was_thinned_keeps_readings_that_must_fit_the_birth_too(common, golden_record):
+    thinned = dropped(common, kind="thinned", groups=(group_readings(),))
+    assert record.misfit(thinned, golden_record("birth")) == "group 'meter-1/minute' has 1 rows; its birth has 2 points"
+    assert record.misfit(golden_record("thinned"), golden_record("birth")) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "why"),
-    [({"through": 1}, "through"), ({"to_ms": 2}, "from_ms"), ({"kind": "lost"}, "'dropped' or 'thinned'")],
+    [
+        ({"through": 1}, "through"),
+        ({"to_ms": 2}, "from_ms"),
+        ({"kind": "lost"}, "'dropped' or 'thinned'"),
+        ({"groups": (group_readings(),)}, "keeps no readings"),
+    ],
 )
 def test_what_was_given_up_never_goes_backwards(common, changes, why):
     with pytest.raises(ValidationError, match=why):
