@@ -19,7 +19,7 @@ from metering.interval import Interval
 from metering.keys import KeyRing
 from metering.note import Signer
 from registry import bundle
-from registry.canonical import canonical_bytes
+from registry.canonical import canonical_bytes, parse_object
 from registry.errors import DraftError, EvidenceUnavailableError
 from registry.evidence import Link, chained_runs, map_texts
 from registry.signing import sign_detached
@@ -102,7 +102,8 @@ def submit_statement(digest: str, operator: str, store: StatementStore, clock: C
         DraftError: when evidence of its period is held: it must be replayed or judged first.
         IllegalTransitionError: when the statement is not a draft.
     """
-    if b'"held-evidence"' in store.statement(digest):
+    evidence = parse_object(store.statement(digest))["evidence"]
+    if isinstance(evidence, dict) and evidence["held"]:
         raise DraftError(
             f"statement {digest} has held evidence; see `sakugen quarantine list`, "
             "replay it and draw the statement up again"

@@ -313,6 +313,12 @@ def records(signers) -> list[bytes]:
     return _four_days(Plant(signers.gateway))
 
 
+@pytest.fixture(scope="session")
+def new_world(tmp_path_factory, signers):
+    """Gives a world of its own with an empty journal to whatever lives longer than one test."""
+    return lambda name: World(tmp_path_factory.mktemp(name), signers)
+
+
 @pytest.fixture
 def empty_world(tmp_path, signers) -> World:
     return World(tmp_path, signers)
@@ -325,9 +331,9 @@ def world(empty_world, records) -> World:
 
 
 @pytest.fixture(scope="session")
-def honest(tmp_path_factory, signers, records) -> Path:
+def honest(new_world, records) -> Path:
     """A bundle with nothing wrong."""
-    made = World(tmp_path_factory.mktemp("honest"), signers)
+    made = new_world("honest")
     made.take(records)
     return made.export(made.draft())
 
