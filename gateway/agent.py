@@ -35,6 +35,8 @@ _LOG = logging.getLogger("gateway")
 FAREWELL_S = 5.0
 """How long a stopping agent waits for the last ack, in real time [s]."""
 _UPLINK_PAUSE_S = 5.0
+_FINISH_S = 10.0
+"""How long a stopping agent waits for slots that are being read, in real time [s]."""
 
 
 def main(settings: GatewaySettings) -> None:
@@ -91,6 +93,8 @@ class Agent:
         self._era = 0
         """Counts streams begun because the clock had been ahead; what was read before is not committed after."""
         self._turning = asyncio.Lock()
+        self._under_way: set[asyncio.Task[None]] = set()
+        """Slots that are being read; a stop lets them end, or what a meter just answered would be lost."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set."""
@@ -139,9 +143,11 @@ class Agent:
             for task in done:
                 task.result()  # none of them ends by itself: this raises what went wrong
             await _end(readers)
+            if self._under_way:
+                await asyncio.wait(self._under_way, timeout=_FINISH_S)
             await self._farewell()
         finally:
-            await _end([*readers, stopping, *services])
+            await _end([*readers, *self._under_way, stopping, *services])
 
     async def _farewell(self) -> None:
         try:
@@ -168,12 +174,19 @@ class Agent:
             await self._clock.sleep_until(slot_ms)
             if era != self._era or self._clock.now_ms() >= slot_ms + group.interval_ms:
                 continue  # the clock was set while we waited
-            due = timetable.at(slot_ms)
-            entries: list[Entry] = [_missed(group, due.missed)] if due.missed else []
-            if due.read:
-                entries.append(await self._read(group, slot_ms, line))
-            if entries and era == self._era:
-                await self._keeper.commit(entries)
+            slot = asyncio.create_task(self._take(group, slot_ms, timetable, line, era))
+            self._under_way.add(slot)
+            slot.add_done_callback(self._under_way.discard)
+            await asyncio.shield(slot)
+
+    async def _take(self, group: PollGroup, slot_ms: int, timetable: Timetable, line: Line, era: int) -> None:
+        """Read one slot and commit it."""
+        due = timetable.at(slot_ms)
+        entries: list[Entry] = [_missed(group, due.missed)] if due.missed else []
+        if due.read:
+            entries.append(await self._read(group, slot_ms, line))
+        if entries and era == self._era:
+            await self._keeper.commit(entries)
 
     async def _read(self, group: PollGroup, slot_ms: int, line: Line) -> Entry:
         try:

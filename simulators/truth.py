@@ -36,13 +36,21 @@ class BoilerParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class TransformerParameters:
-    """Transformer fleet: units × no-load loss × energised time, before and after; the same units at every station."""
+class StationParameters:
+    """The transformers behind one station's meter."""
 
-    units_per_station: float
+    units: float
     reference_no_load_loss_w: float
     project_no_load_loss_w: float
     """Of one unit, with the uncertainty of its certificate already added [W]."""
+
+
+@dataclass(frozen=True, slots=True)
+class TransformerParameters:
+    """Transformer fleet: units × no-load loss × energised time, before and after, over all stations."""
+
+    stations: tuple[StationParameters, ...]
+    """One entry a station, in the plant's order."""
     electricity_factor_tco2_per_mwh: float
 
 
@@ -110,14 +118,12 @@ def _vintage(site: Site, parameters: Parameters, year: int, part: Interval) -> V
                 year, fuel_tco2 / parameters.reference_efficiency, fuel_tco2 / parameters.project_efficiency + own_tco2
             )
         case TransformerSite(plant=stations), TransformerParameters():
-            unit_h = (
-                sum(each.energised_h(part.start_ms, part.end_ms) for each in stations) * parameters.units_per_station
-            )
-            tco2_per_w = unit_h / _WH_PER_MWH * parameters.electricity_factor_tco2_per_mwh
-            return VintageTruth(
-                year,
-                tco2_per_w * parameters.reference_no_load_loss_w,
-                tco2_per_w * parameters.project_no_load_loss_w,
-            )
+            factor_tco2_per_wh = parameters.electricity_factor_tco2_per_mwh / _WH_PER_MWH
+            reference = project = 0.0
+            for station, fleet in zip(stations, parameters.stations, strict=True):
+                unit_h = station.energised_h(part.start_ms, part.end_ms) * fleet.units
+                reference += unit_h * fleet.reference_no_load_loss_w * factor_tco2_per_wh
+                project += unit_h * fleet.project_no_load_loss_w * factor_tco2_per_wh
+            return VintageTruth(year, reference, project)
         case _:
             raise TypeError(f"{type(parameters).__name__} are not the parameters of a {type(site).__name__}")

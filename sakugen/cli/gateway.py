@@ -1,6 +1,5 @@
 """`sakugen gateway`: the agent on site."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -20,4 +19,4 @@ def run(config: Annotated[Path, typer.Option(help="The gateway's TOML file.")]) 
     from gateway import agent
     from gateway.config import GatewaySettings
 
-    asyncio.run(agent.run(load_toml(config, GatewaySettings)))
+    agent.main(load_toml(config, GatewaySettings))

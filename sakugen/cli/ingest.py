@@ -24,7 +24,7 @@ def run(config: ConfigOption) -> None:
 
     Example: sakugen ingest run --config ingest.toml
     """
+    from ingest import service
     from ingest.config import IngestSettings
-    from ingest.service import main
 
-    main(load_toml(config, IngestSettings))
+    service.run(load_toml(config, IngestSettings))

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+_PIPED_COLUMNS = 110
+
 DataDirOption = Annotated[
     Path | None, typer.Option(help="An empty or new folder to work in; by default a temporary one.")
 ]
@@ -46,7 +48,7 @@ def demo(
     if as_json:
         sys.stdout.write(json.dumps(report.as_dict(), indent=2) + "\n")
     else:
-        out = Console(highlight=False)
+        out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
         for table in report.tables():
             out.print(table)
         for project in report.projects:

@@ -10,6 +10,10 @@ from sakugen.demo.account import Account
 from sakugen.demo.statements import Drawn
 
 _VINTAGES = 2
+_SHOWN_PLACES = 3
+_STEP_TCO2E = 0.01
+"""The truth is a float of the physics, the readings are register steps: two steps of the coarsest register, 1 kWh of heat, are
+less than this much [tCO2e]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class VintageReport:
     project_tco2e: str
     reduction_tco2e: str
     reduction_high_tco2e: str
+    true_tco2e: float
+    """What the plant's physics says, in floats."""
     whole_tonnes: int
 
 
@@ -51,6 +57,9 @@ class ProjectReport:
             yield f"{name}: less than one whole tonne"
         if len(self.vintages) != _VINTAGES:
             yield f"{name}: {len(self.vintages)} vintages instead of {_VINTAGES}"
+        for vintage in self.vintages:
+            if float(vintage.reduction_tco2e) > vintage.true_tco2e + _STEP_TCO2E:
+                yield f"{name}: {vintage.year} credits more than the {vintage.true_tco2e:.6f} tCO2e that are true"
         if not self.check_passed:
             yield f"{name}: the offline check failed; see the .check.json beside {self.bundle}"
 
@@ -97,35 +106,45 @@ class Report:
             readings.add_row(each.project, *(f"{count:,}" for count in counts))
         yield readings
         tonnes = Table(title="Statements, tCO2e", title_justify="left")
-        for heading in ("project", "vintage", "reference", "project emissions", "reduction", "whole tonnes", "check"):
-            tonnes.add_column(heading, justify="left" if heading == "project" else "right")
+        headings = ("project", "year", "reference", "project", "reduction", "at most", "true", "whole tonnes", "check")
+        for heading in headings:
+            tonnes.add_column(heading, justify="left" if heading == "project" and not tonnes.columns else "right")
         for project in self.projects:
             for vintage in project.vintages:
                 tonnes.add_row(
                     project.account.project,
                     str(vintage.year),
-                    vintage.reference_tco2e,
-                    vintage.project_tco2e,
-                    vintage.reduction_tco2e,
+                    _short(vintage.reference_tco2e),
+                    _short(vintage.project_tco2e),
+                    _short(vintage.reduction_tco2e),
+                    _short(vintage.reduction_high_tco2e),
+                    f"{vintage.true_tco2e:.{_SHOWN_PLACES}f}",
                     str(vintage.whole_tonnes),
                     "passed" if project.check_passed else "FAILED",
                 )
         yield tonnes
 
 
-def project_report(reckoning: Account, drawn: Drawn, *, passed: bool) -> ProjectReport:
+def _short(decimal: str) -> str:
+    """Cut a decimal string, which is not rounding: for people, who find the whole of it in --json."""
+    whole, _, places = decimal.partition(".")
+    return f"{whole}.{places[:_SHOWN_PLACES]}"
+
+
+def project_report(reckoning: Account, drawn: Drawn, true_tco2e: Mapping[int, float], *, passed: bool) -> ProjectReport:
     """Put together what is known about a project.
 
     Args:
         reckoning: what became of its readings.
         drawn: its statement.
+        true_tco2e: the true reduction of each year [tCO2e].
         passed: whether the offline check passed.
     """
     document = drawn.document
     return ProjectReport(
         account=reckoning,
         methodology=f"{document['methodology']['id']} {document['methodology']['version']}",
-        vintages=tuple(_vintage(vintage) for vintage in document["vintages"]),
+        vintages=tuple(_vintage(vintage, true_tco2e[vintage["year"]]) for vintage in document["vintages"]),
         creditable=document["creditable"],
         blocked_by=tuple(f"{reason['code']}: {reason['where']}" for reason in document["blocked_by"]),
         statement=drawn.digest,
@@ -134,7 +153,7 @@ def project_report(reckoning: Account, drawn: Drawn, *, passed: bool) -> Project
     )
 
 
-def _vintage(vintage: Mapping[str, Any]) -> VintageReport:
+def _vintage(vintage: Mapping[str, Any], true_tco2e: float) -> VintageReport:
     credited = vintage["credited_corner"]
     return VintageReport(
         year=vintage["year"],
@@ -142,5 +161,6 @@ def _vintage(vintage: Mapping[str, Any]) -> VintageReport:
         project_tco2e=credited["project_tco2e"]["value"],
         reduction_tco2e=credited["reduction_tco2e"]["value"],
         reduction_high_tco2e=vintage["reduction_tco2e"]["high"],
+        true_tco2e=true_tco2e,
         whole_tonnes=vintage["whole_tonnes"],
     )

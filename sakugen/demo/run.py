@@ -17,6 +17,7 @@ from sakugen.demo.layout import Layout, write_layout
 from sakugen.demo.report import ProjectReport, Report, project_report
 from sakugen.demo.sites import SITES
 from sakugen.demo.system import System, choose_ports
+from sakugen.demo.truth import true_reductions
 
 STARTS = datetime.fromisoformat("2025-12-23T22:00:00+08:00")
 ENDS = datetime.fromisoformat("2026-01-08T00:00:00+08:00")
@@ -109,4 +110,5 @@ async def _state(layout: Layout, reckoning: Account, say: Callable[[str], None])
     drawn = await asyncio.to_thread(statements.draw_up, layout, reckoning.project)
     passed = await statements.check(layout, drawn)
     say(f"{reckoning.project}: statement {drawn.digest[:12]}… offline check {'passed' if passed else 'FAILED'}")
-    return project_report(reckoning, drawn, passed=passed)
+    true_tco2e = await asyncio.to_thread(true_reductions, layout, reckoning.project)
+    return project_report(reckoning, drawn, true_tco2e, passed=passed)

@@ -7,7 +7,7 @@ import pytest
 
 from metering.interval import HOUR_MS, Interval
 from simulators.roster import OUTAGE, build_site
-from simulators.truth import BoilerParameters, SolarParameters, TransformerParameters, truth
+from simulators.truth import BoilerParameters, SolarParameters, StationParameters, TransformerParameters, truth
 
 MONGOLIA, VIET_NAM = ZoneInfo("Asia/Ulaanbaatar"), ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -47,7 +47,7 @@ def test_boiler_truth_follows_its_equation(settings_in):
 
 
 def test_transformer_truth_counts_energised_time_only(settings_in):
-    parameters = TransformerParameters(40, 600.0, 250.0, 0.5)
+    parameters = TransformerParameters((StationParameters(40, 600.0, 250.0),) * 3, 0.5)
     interval = period(VIET_NAM)
     vintages = truth(settings_in(), "demo-transformers", interval, VIET_NAM.key, parameters)
     dark_h = OUTAGE.length_ms / HOUR_MS
