@@ -23,9 +23,11 @@ _CELL = """
 """
 _STYLE = """
 body { background: #eef0f2; font-variant-numeric: tabular-nums; }
-.projects { display: grid; grid-template-columns: repeat(auto-fit, minmax(440px, 1fr)); gap: 16px; width: 100%; }
+.projects { display: grid; gap: 16px; width: 100%; align-items: start; }
+.projects { grid-template-columns: repeat(auto-fit, minmax(450px, 1fr)); }
+.q-expansion-item .q-item { padding: 0 !important; }
 .q-table th { color: #757575; }
-.q-table th, .q-table td { padding: 3px 6px !important; }
+.q-table th, .q-table td { padding: 2px 5px !important; font-size: 12px !important; }
 """
 
 
@@ -64,6 +66,8 @@ class ProjectCard:
                 ui.label(f"{view.id} · {view.place}").classes(_QUIET)
             self._trouble = Section(_draw_trouble)
             self._tonnes = Section(_draw_tonnes)
+            # Apart from the numbers, so that opened reasons stay open while the numbers move.
+            self._credit = Section(_draw_credit)
             ui.separator()
             self._gateway = Section(_draw_gateway)
             ui.separator()
@@ -73,7 +77,8 @@ class ProjectCard:
     def show(self, view: ProjectView) -> None:
         """Show the project as it is now."""
         self._trouble.show(view.trouble)
-        self._tonnes.show(view.tonnes)
+        self._tonnes.show(view.tonnes.vintages)
+        self._credit.show(_credit_word(view.tonnes), view.tonnes.blocked_by)
         self._gateway.show(view.gateway)
         self._waiting.show("" if view.readings else f"waiting for the first reading of gateway {view.gateway.name}")
         rows = [_row(reading) for reading in view.readings]
@@ -135,19 +140,27 @@ def _draw_waiting(text: str) -> None:
     ui.label(text).classes(f"{_QUIET} italic")
 
 
-def _draw_tonnes(tonnes: TonnesView) -> None:
-    if not tonnes.vintages:
-        ui.label("waiting for the first result of compute").classes(f"{_QUIET} italic")
-        return
+def _draw_tonnes(vintages: tuple[VintageView, ...]) -> None:
     with ui.row().classes("gap-10"):
-        for vintage in tonnes.vintages:
+        for vintage in vintages:
             _draw_vintage(vintage)
-    if tonnes.blocked_by:
-        ui.label("not creditable:").classes(f"{_DEVIATION} text-weight-medium")
-        for reason in tonnes.blocked_by:
-            ui.label(reason).classes(f"{_DEVIATION} text-caption pl-3")
-    else:
-        ui.label("creditable" if tonnes.creditable else "not creditable").classes(_QUIET)
+
+
+def _credit_word(tonnes: TonnesView) -> str:
+    if not tonnes.vintages:
+        return "waiting for the first result of compute"
+    return "creditable" if tonnes.creditable else "not creditable"
+
+
+def _draw_credit(word: str, blocked_by: tuple[str, ...]) -> None:
+    if not blocked_by:
+        ui.label(word).classes(_QUIET)
+        return
+    reasons = tuple(dict.fromkeys(blocked_by))
+    count = "1 reason" if len(reasons) == 1 else f"{len(reasons)} reasons"
+    with ui.expansion(f"{word}, {count}").classes("w-full").props(f"dense header-class={_DEVIATION}"):
+        for reason in reasons:
+            ui.label(reason).classes("text-caption")
 
 
 def _draw_vintage(vintage: VintageView) -> None:

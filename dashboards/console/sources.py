@@ -42,6 +42,7 @@ class Sources:
         self._clock = clock
         self._reader = JournalReader(settings.journal)
         self._stale_ms = settings.stale_after_s * 1000 * clock.factor
+        self._latest: dict[str, tuple[list[Head], list[Latest]]] = {}
 
     def snapshot(self) -> Snapshot:
         """Read everything once."""
@@ -54,8 +55,9 @@ class Sources:
         troubles = []
         try:
             if self._settings.journal.exists():
-                gateway = self._gateway(project, now_ms)
-                readings = tuple(self._reading(latest, project, now_ms) for latest in self._reader.latest(project.id))
+                heads = self._heads(project)
+                gateway = self._gateway(project, heads, now_ms)
+                readings = tuple(self._reading(latest, project, now_ms) for latest in self._newest(project.id, heads))
         except SakugenError as error:
             troubles.append(str(error))
         try:
@@ -68,9 +70,20 @@ class Sources:
         trouble = "; ".join(troubles)
         return ProjectView(project.id, project.title, project.site, gateway, readings, tonnes, trouble)
 
-    def _gateway(self, project: ProjectSettings, now_ms: int) -> GatewayView:
+    def _heads(self, project: ProjectSettings) -> list[Head]:
         mine = (project.site, project.gateway)
-        heads = [head for head in self._reader.heads() if (head.site, head.gateway) == mine]
+        return [head for head in self._reader.heads() if (head.site, head.gateway) == mine]
+
+    def _newest(self, project: str, heads: list[Head]) -> list[Latest]:
+        # Parsing the newest records costs most of a snapshot, and most seconds bring none.
+        known, latest = self._latest.get(project, ([], []))
+        if known != heads:
+            latest = self._reader.latest(project)
+            self._latest[project] = (heads, latest)
+        return latest
+
+    def _gateway(self, project: ProjectSettings, heads: list[Head], now_ms: int) -> GatewayView:
+        mine = (project.site, project.gateway)
         newest = sorted(heads, key=lambda head: head.stream, reverse=True)[:_SHOWN_STREAMS]
         incidents = [one for one in self._reader.incidents() if (one.site, one.gateway) == mine]
         return GatewayView(

@@ -117,3 +117,15 @@ def test_an_unknown_time_zone_and_a_project_listed_twice_are_refused(settings_te
     project = text[text.index("[[project]]") :]
     with pytest.raises(ConfigError, match="a project is listed twice"):
         parse_toml(text + project, ConsoleSettings, "console.toml")
+
+
+def test_a_newer_record_replaces_what_was_shown(settings_text, plant):
+    clock = FixedClock(SLOT_MS)
+    sources = Sources(parse_toml(settings_text(), ConsoleSettings, "console.toml"), clock)
+    plant.birth()
+    for slot, energy_mwh, text in ((0, 1_000, "1"), (1, 2_000, "2"), (2, 4_000, "4")):
+        clock.now = SLOT_MS + slot * 900_000
+        plant.read(clock.now, energy_mwh=energy_mwh, power_mw=0)
+        for _ in range(2):
+            _, energy = sources.snapshot().projects[0].readings
+            assert (energy.value, energy.age) == (text, "0 s")
