@@ -1,4 +1,4 @@
-"""What a room imports, itself or through another room, its extra installs: a service is installed alone in the field."""
+"""What a room imports, itself or by another room, its extra installs: services are installed alone in the field."""
 
 import sys
 import tomllib
