@@ -10,7 +10,12 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 # Imported by name, installed by what it belongs to.
-COMES_WITH = {"pydantic-core": {"pydantic"}, "starlette": {"fastapi", "nicegui"}, "anyio": {"fastapi"}}
+COMES_WITH = {
+    "anyio": {"fastapi"},
+    "pydantic-core": {"pydantic"},
+    "starlette": {"fastapi", "nicegui"},
+    "urllib3": {"influxdb-client"},
+}
 # Rooms without an extra of their own: every installation has metering; the command line needs all that it starts.
 EXTRA_OF = {"metering": None, "sakugen": "up"}
 ROOMS = ["metering", "simulators", "gateway", "ingest", "compute", "registry", "dashboards", "sakugen"]
