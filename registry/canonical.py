@@ -18,6 +18,8 @@ from registry.errors import CanonicalError
 JsonValue: TypeAlias = "bool | int | str | list[JsonValue] | dict[str, JsonValue] | None"
 JsonObject: TypeAlias = dict[str, JsonValue]
 
+_MAX_LEVELS = 32  # a statement has seven; what a stranger sends must not exhaust the stack
+
 
 def digest_of(data: bytes) -> str:
     """Name bytes by their SHA-256 [lower-case hex]."""
@@ -28,12 +30,12 @@ def canonical_bytes(value: JsonValue) -> bytes:
     """Write a value in its one canonical form.
 
     Raises:
-        CanonicalError: for a float, an integer beyond 2**53 - 1, or a type that JSON does not have.
+        CanonicalError: for a float, an integer beyond 2**53 - 1, half a surrogate pair, or too many levels.
     """
-    _refuse_floats(value, "")
+    _refuse_floats(value, "", _MAX_LEVELS)
     try:
         return bytes(rfc8785.dumps(value))
-    except rfc8785.CanonicalizationError as fault:
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError) as fault:
         raise CanonicalError(f"not canonical JSON: {fault}") from fault
 
 
@@ -55,7 +57,7 @@ def parse_object(data: bytes) -> JsonObject:
     """Read a JSON object of the profile, in whatever form it is written.
 
     Raises:
-        CanonicalError: when the bytes are not JSON, not an object, or hold a float or a key twice.
+        CanonicalError: when the bytes are not JSON, not an object, or hold a key twice or what the profile cannot.
     """
     try:
         value = json.loads(
@@ -65,19 +67,22 @@ def parse_object(data: bytes) -> JsonObject:
         raise CanonicalError(f"not JSON: {fault}") from fault
     if not isinstance(value, dict):
         raise CanonicalError("a JSON object was expected")
+    canonical_bytes(value)  # so that whoever reads it can also write it
     return cast("JsonObject", value)
 
 
-def _refuse_floats(value: JsonValue, pointer: str) -> None:
+def _refuse_floats(value: JsonValue, pointer: str, levels: int) -> None:
+    if levels == 0:
+        raise CanonicalError(f"nested more than {_MAX_LEVELS} levels deep")
     # rfc8785 would write 1.0 as 1 and 0.1 + 0.2 with seventeen digits: both are a wrong number in a signed document.
     if isinstance(value, float):
         raise CanonicalError(f"{pointer or '/'} is a floating-point number; amounts are decimal strings")
     if isinstance(value, dict):
         for key, member in value.items():
-            _refuse_floats(member, f"{pointer}/{key}")
+            _refuse_floats(member, f"{pointer}/{key}", levels - 1)
     elif isinstance(value, list):
         for index, member in enumerate(value):
-            _refuse_floats(member, f"{pointer}/{index}")
+            _refuse_floats(member, f"{pointer}/{index}", levels - 1)
 
 
 def _no_float(text: str) -> NoReturn:

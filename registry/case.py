@@ -59,7 +59,7 @@ class Case:
         """The keys that the caller trusts."""
         if self.trust is None:
             raise CannotCheckError(
-                "no trusted keys were given; name a file with the operator's and gateways' public keys "
+                "no trusted keys were given; name (--trust) a file with the operator's and gateways' public keys "
                 "that did not come with this bundle"
             )
         return self.trust

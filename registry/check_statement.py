@@ -2,7 +2,6 @@
 
 import re
 
-from compute.errors import ComputeError
 from compute.methodologies import package_files
 from compute.project import parse_project
 from metering.config import ConfigError
@@ -17,7 +16,7 @@ from registry.bundle import (
     read_bundle,
 )
 from registry.canonical import canonical_bytes, digest_of, parse_canonical, parse_object
-from registry.case import CannotCheckError, Case, Outcome
+from registry.case import Case, Outcome
 from registry.errors import BundleError, CanonicalError, SignatureError
 from registry.signing import verify_detached
 from registry.statement import TYPE
@@ -87,10 +86,10 @@ def project_file(case: Case) -> Outcome:
 
 def methodology(case: Case) -> Outcome:
     """The methodology's files are those that the statement names, and those that this installation computes with."""
-    try:
-        installed = {methodology_entry(n): data for n, data in package_files(case.project.methodology).items()}
-    except ComputeError as fault:
-        raise CannotCheckError(f"this installation lacks the methodology: {fault}") from None
+    files = package_files(
+        case.project.methodology
+    )  # there: a project file with an unknown one would not have been read
+    installed = {methodology_entry(name): data for name, data in files.items()}
     enclosed = {name: data for name, data in case.files.items() if name.startswith(_METHODOLOGY_FOLDER)}
     faults = []
     for name in sorted(installed.keys() | enclosed.keys()):

@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ingest.intake import Intake
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
-from metering import keys, record
+from metering import record
 from metering.clock import ClockState
 from metering.decode import pack_words
 from metering.keys import KeyEntry, KeyRing, Role
@@ -182,7 +183,12 @@ class Keys:
 
 @pytest.fixture(scope="session")
 def signers() -> Keys:
-    return Keys(keys.new_signer(f"{SITE}/{GATEWAY}"), keys.new_signer("test-operator"))
+    return Keys(_signer(f"{SITE}/{GATEWAY}"), _signer("test-operator"))
+
+
+def _signer(name: str) -> Signer:
+    # Always the same key: Ed25519 is deterministic, so the same plant gives the same bytes for ever.
+    return Signer(name, Ed25519PrivateKey.from_private_bytes(hashlib.sha256(name.encode()).digest()))
 
 
 @pytest.fixture

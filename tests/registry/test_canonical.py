@@ -34,6 +34,9 @@ def test_an_integer_that_other_languages_would_round_is_refused():
         (b'{"a":', "not JSON"),
         (b"\xff", "not JSON"),
         (b"[" * 100_000, "not JSON"),
+        (b'{"a":' + b"[" * 32 + b"]" * 32 + b"}", "32 levels"),
+        (b'{"a":"\\ud800"}', "not canonical JSON"),
+        (b'{"a":9007199254740992}', "not canonical JSON"),
     ],
 )
 def test_other_bytes_are_refused_and_told_why(data, why):

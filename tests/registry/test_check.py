@@ -122,7 +122,7 @@ def test_a_statement_that_is_not_canonical_fails_even_when_signed(forgery, signe
     assert "not in RFC 8785 canonical form" in failed["statement"]
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b'{"a":1.5}', b"\xff"])
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"a":1.5}', b"\xff", b'{"a":"\\ud800"}', b'{"a":9007199254740992}'])
 def test_a_statement_that_is_no_statement_leaves_nothing_to_check(forgery, signers, data):
     forgery.files["statement.json"] = data
     failed = _failed(forgery.check(signers.ring))
@@ -457,7 +457,7 @@ def test_a_comment_of_the_project_file_is_part_of_its_bytes(forgery, signers):
 def test_a_project_file_that_cannot_be_read_is_told(forgery, signers, text):
     forgery.files["project.toml"] = text
     failed = _failed(forgery.check(signers.ring))
-    assert "project.toml" in failed["project file"]
+    assert "| project.toml: " in failed["project file"]
     assert failed["methodology"] == "project.toml could not be read"
     assert failed["computing"] == "project.toml could not be read"
 
