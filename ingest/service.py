@@ -16,8 +16,11 @@ from types import FrameType
 from ingest import acks
 from ingest.config import IngestSettings
 from ingest.consumer import Consumer, Message
+from ingest.forward import Forwarder
 from ingest.intake import Intake, Outcome
+from ingest.store.influx import LazyWriter
 from ingest.store.journal import Journal
+from ingest.store.reader import JournalReader
 from metering import note
 from metering.clock import Clock
 from metering.errors import KeyFileError
@@ -153,12 +156,26 @@ def run(settings: IngestSettings, stop: threading.Event | None = None) -> None:
         stack.callback(consumer.close)
         _stop_on_signals(stop, consumer, stack)
         service = Service(journal, ulid, consumer, keys, signer, clock, settings.refused_limit_bytes)
+        _start_forwarding(settings, clock, stack)
         ready = False
         while not stop.is_set():
             service.step()
             if consumer.connected and not ready:
                 ready = True
                 _say_ready(settings, journal)
+
+
+def _start_forwarding(settings: IngestSettings, clock: Clock, stack: ExitStack) -> None:
+    """Copy readings into InfluxDB in a thread of its own, so that nothing there ever delays an ack."""
+    if settings.influxdb is None:
+        return
+    end = threading.Event()
+    reader = JournalReader(settings.journal_path)
+    forwarder = Forwarder(reader, LazyWriter(settings.influxdb), settings.data_dir / "forward.sqlite", clock)
+    thread = threading.Thread(target=forwarder.run, args=(end,), name="forward")
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(end.set)
 
 
 def _say_ready(settings: IngestSettings, journal: Journal) -> None:

@@ -13,12 +13,15 @@ from typing import Any
 
 from ingest.errors import JournalError
 from metering import record
+from metering.interval import DAY_MS
 from metering.measurands import MEASURANDS
 from metering.quality import Quality
+from metering.topics import GatewayId, gateway_of
 
 _PAGE_ROWS = 256
 _LATEST_RECORDS = 64
 _BUSY_TIMEOUT_S = 5.0
+_LONGEST_RECORD_MS = 7 * DAY_MS  # a record is sealed within minutes; this much is never in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,42 @@ class Head:
     project: str | None
     heard_ms: int
     """When a record of it was last stored [ms since the Unix epoch]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """A signed record that contradicts the journal."""
+
+    site: str
+    gateway: str
+    stream: str
+    seq: int
+    reason: str
+    """"other-digest" or "wrong-prev"."""
+    received_ms: int
+    times: int
+    """How often these bytes came."""
+    digest: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message that proves nothing."""
+
+    topic: str
+    reason: str
+    received_ms: int
+    times: int
+    size_bytes: int
+    digest: str
+    data: bytes
+    """At most its first MiB."""
+
+    @property
+    def gateway(self) -> GatewayId | None:
+        """Whose topic it came on; which says nothing about who sent it."""
+        return gateway_of(self.topic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +210,16 @@ class JournalReader:
         found = self._records(where, (stored.site, stored.gateway, stored.stream, stored.seq), 1)
         return found[0] if found else None
 
+    def earlier(self, stored: StoredRecord, slot_ms: int) -> list[StoredRecord]:
+        """Give the records of the same project that came before a record and speak of a slot [ms]."""
+        where = (
+            "project = ? AND last_slot_ms BETWEEN ? AND ? AND first_slot_ms <= ? AND id < ?"
+            " AND kind = 'readings' AND status = 'appended' ORDER BY id"
+        )
+        return self._records(
+            where, (stored.project or "", slot_ms, slot_ms + _LONGEST_RECORD_MS, slot_ms, stored.id), -1
+        )
+
     def held(self, project: str) -> list[StoredRecord]:
         """Give the records that are stored but cannot be used yet; a period that has any cannot be submitted.
 
@@ -188,6 +237,20 @@ class JournalReader:
             "SELECT site, gateway, stream, head, digest, project, heard_ms FROM heads ORDER BY site, gateway, stream"
         )
         return [Head(*row) for row in rows]
+
+    def all_held(self) -> list[StoredRecord]:
+        """Give every held record, oldest first."""
+        return self._records("status = 'held' ORDER BY id", (), -1)
+
+    def forks(self) -> list[Fork]:
+        """Give every record that contradicts the journal, oldest first."""
+        columns = ", ".join(field.name for field in fields(Fork)).replace("data", "bytes")
+        return [Fork(*row) for row in self._rows(f"SELECT {columns} FROM forks ORDER BY id")]  # noqa: S608 - constants
+
+    def refusals(self) -> list[Refused]:
+        """Give what is in the bin of refused messages, oldest first."""
+        columns = ", ".join(field.name for field in fields(Refused)).replace("data", "bytes")
+        return [Refused(*row) for row in self._rows(f"SELECT {columns} FROM refused ORDER BY id")]  # noqa: S608
 
     def incidents(self) -> list[Incident]:
         """Give every incident, oldest first."""

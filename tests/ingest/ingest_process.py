@@ -23,7 +23,7 @@ def die(*_args, **_kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def die_before_commit(self, new):
+def die_before_commit(_journal, _new):
     die()
 
 
@@ -32,7 +32,7 @@ def die_after_commit(self):
         die()
 
 
-def die_after_ack(self, messages):
+def die_after_ack(self, _messages):
     # What was published is on its way: write it out before dying.
     while self._client.want_write():
         self._client.loop_write()

@@ -44,7 +44,7 @@ class Box:
 
     def rows(self, table):
         with sqlite3.connect(self.path) as connection:
-            return connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608
+            return connection.execute(f"SELECT * FROM {table}").fetchall()
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ def test_a_held_record_of_unknown_project_counts_for_the_gateways_project(box, g
 
 
 @pytest.fixture
-def five(box, gateway):
+def five(gateway):
     """A birth and readings 2 to 5, none of them taken yet."""
     gateway.birth()
     for slot in range(1, 5):

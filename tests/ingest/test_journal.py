@@ -62,12 +62,16 @@ def test_a_newer_journal_is_left_alone(path):
 def test_a_transaction_that_fails_leaves_nothing(path, gateway):
     with Journal.open(path, NOW_MS) as journal:
         key = StreamKey("farm", "gw-1", gateway.stream)
-        with pytest.raises(ZeroDivisionError), journal.transaction():
-            journal.incident("x", key, 1, "x", NOW_MS)
-            raise ZeroDivisionError
-        with pytest.raises(JournalError, match="cannot be written"), journal.transaction():
-            journal.incident("x", key, 1, "x", NOW_MS)
-            journal._db.execute("INSERT INTO nowhere VALUES (1)")
+
+        def write_and_fail(failure):
+            with journal.transaction():
+                journal.incident("x", key, 1, "x", NOW_MS)
+                failure()
+
+        with pytest.raises(ZeroDivisionError, match="division"):
+            write_and_fail(lambda: 1 // 0)
+        with pytest.raises(JournalError, match="cannot be written"):
+            write_and_fail(lambda: journal._db.execute("INSERT INTO nowhere VALUES (1)"))
     assert JournalReader(path).incidents() == []
 
 

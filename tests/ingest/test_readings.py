@@ -34,7 +34,7 @@ def test_order_and_repeats_of_records_change_nothing(gateway):
     mixed = collect(shuffled)
     assert mixed.digest == straight.digest
     assert mixed.runs == straight.runs
-    for key in straight.keys():
+    for key in straight.keys():  # noqa: SIM118 - not a dict
         for name in ("time_ms", "value", "quality", "received_ms", "raw_text"):
             assert np.array_equal(getattr(mixed.series(*key), name), getattr(straight.series(*key), name))
 

@@ -1,0 +1,302 @@
+"""From the journal into InfluxDB: one suite over both interfaces, and the real 1.x server."""
+
+import http.client
+import json
+import sqlite3
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from ingest.config import InfluxSettings
+from ingest.errors import InfluxError, InfluxRejectedError
+from ingest.forward import Forwarder, Reading, lines_of
+from ingest.intake import Intake
+from ingest.store.influx import LazyWriter, OneWriter, TwoWriter, open_writer
+from ingest.store.journal import Journal
+from ingest.store.reader import JournalReader
+from ingest.store.readings import collect
+from metering.clock import SystemClock
+from metering.measurands import MEASURANDS
+
+NOW_MS = 1_766_600_000_000
+
+
+class FakeInflux(ThreadingHTTPServer):
+    """Not InfluxDB: answers as its documentation says, keeps the lines it took, refuses lines that hold `bad`."""
+
+    daemon_threads = True
+
+    def __init__(self, version: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.version = version
+        self.lines: dict[bytes, bytes] = {}
+        self.requests: list[str] = []
+        self.authorization: list[str | None] = []
+        self.answers: list[tuple[int, dict[str, str]]] = []
+        self.bad = b"\0"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FakeInflux
+
+    def log_message(self, *_args) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        self._answer(204)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append(self.path)
+        self.server.authorization.append(self.headers.get("Authorization"))
+        if self.server.answers:
+            return self._answer(*self.server.answers.pop(0))
+        lines = body.splitlines()
+        for line in lines:
+            if self.server.bad not in line:
+                head, fields, time = line.split(b" ")
+                self.server.lines[head + b" " + time] = fields
+        return self._answer(400 if any(self.server.bad in line for line in lines) else 204)
+
+    def _answer(self, status: int, headers: dict[str, str] | None = None) -> None:
+        body = b"" if status == 204 else json.dumps({"error": "because", "code": "x", "message": "because"}).encode()
+        self.send_response(status)
+        self.send_header("X-Influxdb-Version", self.server.version)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "application/json")
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture(params=["1.6.7", "v2.7.0"])
+def influx(request):
+    with FakeInflux(request.param) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def journal(tmp_path, gateway):
+    with Journal.open(tmp_path / "journal.sqlite", NOW_MS) as opened:
+        intake = Intake(opened, 10_000)
+
+        def take(*records: bytes) -> None:
+            intake.take([(gateway.topic, data) for data in records], gateway.ring, NOW_MS)
+
+        yield take
+
+
+@pytest.fixture
+def forwarder(tmp_path):
+    def make(url: str) -> Forwarder:
+        writer = LazyWriter(InfluxSettings(url=url))
+        return Forwarder(JournalReader(tmp_path / "journal.sqlite"), writer, tmp_path / "forward.sqlite", SystemClock())
+
+    return make
+
+
+def drain(forwarder):
+    while forwarder.step():
+        pass
+
+
+# --- the two interfaces --------------------------------------------------------------------------------------------
+
+
+def test_the_interface_follows_the_servers_version(influx):
+    writer = open_writer(InfluxSettings(url=influx.url))
+    assert isinstance(writer, OneWriter if influx.version.startswith("1") else TwoWriter)
+    writer.write(b"reading x=1.0 1\n")
+    parts = urlsplit(influx.requests[-1])
+    assert parts.path == ("/write" if influx.version.startswith("1") else "/api/v2/write")
+    assert parse_qs(parts.query)["precision"] == ["ms"]
+    assert influx.lines == {b"reading 1": b"x=1.0"}
+
+
+def test_the_interface_can_be_set(influx):
+    assert isinstance(open_writer(InfluxSettings(url=influx.url, api="1")), OneWriter)
+    assert isinstance(open_writer(InfluxSettings(url=influx.url, api="2")), TwoWriter)
+
+
+def test_a_bad_line_is_told_from_a_busy_server(influx):
+    writer = open_writer(InfluxSettings(url=influx.url))
+    influx.answers = [(400, {}), (429, {"Retry-After": "7"}), (503, {}), (401, {}), (500, {})]
+    with pytest.raises(InfluxRejectedError, match=r"400: .*because"):
+        writer.write(b"reading x=1.0 1\n")
+    with pytest.raises(InfluxError, match="429") as busy:
+        writer.write(b"reading x=1.0 1\n")
+    assert busy.value.retry_after_s == 7
+    for status in ("503", "401", "500"):
+        with pytest.raises(InfluxError, match=status) as error:
+            writer.write(b"reading x=1.0 1\n")
+        assert not isinstance(error.value, InfluxRejectedError)
+
+
+@pytest.mark.parametrize("api", ["auto", "1", "2"])
+def test_a_server_that_is_away_is_said_to_be_away(free_port, api):
+    with pytest.raises(InfluxError, match="no answer from InfluxDB"):
+        LazyWriter(InfluxSettings(url=f"http://127.0.0.1:{free_port()}", api=api)).write(b"reading x=1.0 1\n")
+
+
+def test_secrets_come_from_files(influx, tmp_path):
+    (tmp_path / "secret").write_text("hunter2\n")
+    one = InfluxSettings(url=influx.url, api="1", username="ann", password_file=tmp_path / "secret")
+    open_writer(one).write(b"reading x=1.0 1\n")
+    two = InfluxSettings(url=influx.url, api="2", token_file=tmp_path / "secret")
+    open_writer(two).write(b"reading x=1.0 1\n")
+    assert influx.authorization == ["Basic YW5uOmh1bnRlcjI=", "Token hunter2"]
+
+
+# --- the forwarder -------------------------------------------------------------------------------------------------
+
+
+def test_a_line_holds_all_measurands_of_a_point_and_slot_as_floats():
+    readings = [
+        Reading("farm", "ac", "energy_export_total_wh", 5, 1_234_567),
+        Reading("farm", "ac", "active_power_w", 5, -1),
+        Reading("farm", "ac", "active_power_w", 6, 10**18),
+    ]
+    assert lines_of(readings) == [
+        b"reading,point=ac,site=farm energy_export_total_wh=1234.567,active_power_w=-0.001 5",
+        b"reading,point=ac,site=farm active_power_w=1000000000000000.0 6",
+    ]
+
+
+def test_good_readings_are_forwarded_and_others_are_not(influx, journal, forwarder, gateway, slot_ms):
+    journal(gateway.birth(), gateway.readings(1, 2, energy=[1000, None]), gateway.gap(3, 4), gateway.readings(4))
+    drain(forwarder(influx.url))
+    assert influx.lines == {
+        b"reading,point=ac,site=farm %d" % slot_ms(1): b"energy_export_total_wh=1000.0,active_power_w=50.0",
+        b"reading,point=ac,site=farm %d" % slot_ms(4): b"energy_export_total_wh=1040.0,active_power_w=50.0",
+    }
+
+
+def test_held_records_and_test_mode_are_not_forwarded(influx, journal, forwarder, gateway):
+    journal(gateway.birth(mode="test"), gateway.readings(1), gateway.birth(points=[]), gateway.readings(2))
+    drain(forwarder(influx.url))
+    assert influx.lines == {}
+
+
+def test_the_cursor_moves_only_when_the_lines_are_there(influx, journal, forwarder, gateway):
+    journal(gateway.birth(), gateway.readings(1))
+    one = forwarder(influx.url)
+    influx.answers = [(503, {})]
+    with pytest.raises(InfluxError, match="503"):
+        one.step()
+    assert influx.lines == {}
+    drain(one)
+    assert len(influx.lines) == 1
+    requests = len(influx.requests)
+    drain(forwarder(influx.url))
+    assert len(influx.requests) == requests
+
+
+def test_a_bad_line_is_held_and_the_rest_is_sent(influx, journal, forwarder, gateway, tmp_path):
+    influx.bad = b"=1050.0"
+    journal(gateway.birth(), gateway.readings(*range(1, 10)))
+    drain(forwarder(influx.url))
+    assert len(influx.lines) == 8
+    with sqlite3.connect(tmp_path / "forward.sqlite") as connection:
+        held = connection.execute("SELECT line, error FROM held_lines").fetchall()
+    connection.close()
+    assert len(held) == 1
+    assert "=1050.0" in held[0][0]
+    assert "400" in held[0][1]
+
+
+def test_a_reading_is_never_overwritten_with_another_value(influx, journal, forwarder, gateway):
+    journal(gateway.birth(), gateway.readings(1, 2, energy=[10, 20]))
+    drain(forwarder(influx.url))
+    before = dict(influx.lines)
+    gateway.new_stream()
+    journal(gateway.birth(), gateway.readings(1, 2, 3, energy=[10, 99, 30]))
+    drain(forwarder(influx.url))
+    assert {key: influx.lines[key] for key in before}.keys() == before.keys()
+    assert b"energy_export_total_wh=99.0" not in b",".join(influx.lines.values())
+    assert len(influx.lines) == 3
+
+
+def test_another_journal_is_forwarded_from_its_start(influx, journal, forwarder, gateway, tmp_path):
+    journal(gateway.birth(), gateway.readings(1))
+    drain(forwarder(influx.url))
+    with sqlite3.connect(tmp_path / "forward.sqlite") as connection:
+        connection.execute("UPDATE cursor SET id = 99")
+    connection.close()
+    influx.lines.clear()
+    drain(forwarder(influx.url))
+    assert len(influx.lines) == 1
+
+
+def test_the_thread_waits_for_a_server_that_is_away_and_ends_when_told(journal, forwarder, gateway, free_port):
+    journal(gateway.birth(), gateway.readings(1))
+    stop = threading.Event()
+    thread = threading.Thread(target=forwarder(f"http://127.0.0.1:{free_port()}").run, args=(stop,))
+    thread.start()
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+# --- the real server -----------------------------------------------------------------------------------------------
+
+
+def query(port: int, text: str):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", f"/query?db=sakugen&epoch=ms&q={quote(text)}")
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    return answer["results"][0].get("series", [{"values": []}])[0]["values"]
+
+
+@pytest.mark.real
+def test_every_good_reading_is_found_in_a_real_influxd_with_the_same_float(influxd, journal, forwarder, gateway):
+    energy = [None if slot % 7 == 0 else 3_000_000 + slot * 17 for slot in range(200)]
+    records = [gateway.birth()]
+    records += [gateway.readings(*range(n, n + 10), energy=energy[n : n + 10]) for n in range(0, 200, 10)]
+    journal(*records)
+    drain(forwarder(f"http://127.0.0.1:{influxd.port}"))
+    evidence = collect(records)
+    for point, measurand in evidence.keys():  # noqa: SIM118 - not a dict
+        series = evidence.series(point, measurand)
+        unit, good = MEASURANDS[measurand], series.valued
+        pairs = zip(series.time_ms[good].tolist(), series.value[good].tolist(), strict=True)
+        expected = [[time_ms, unit.to_unit(value)] for time_ms, value in pairs]
+        assert len(expected) == 171
+        found = query(influxd.port, f"SELECT {measurand} FROM reading WHERE point = '{point}' AND site = 'farm'")
+        assert found == expected
+
+
+@pytest.mark.real
+def test_a_real_influxd_that_is_killed_loses_nothing_that_the_cursor_passed(
+    influxd, journal, forwarder, gateway, wait_until
+):
+    journal(gateway.birth(), *[gateway.readings(slot) for slot in range(1, 50)])
+    one = forwarder(f"http://127.0.0.1:{influxd.port}")
+    drain(one)
+    influxd.kill()
+    journal(gateway.readings(50))
+    with pytest.raises(InfluxError, match="no answer"):
+        one.step()
+    influxd.start()
+    drain(one)
+    wait_until(lambda: len(query(influxd.port, "SELECT active_power_w FROM reading")) == 50)
+
+
+@pytest.mark.real
+def test_a_process_forwards_what_it_acknowledges(influxd, broker, start_ingest, connect, gateway, wait_until):
+    start_ingest(broker.port, influx_port=influxd.port)
+    line = connect(broker.port)
+    line.send(gateway.birth(), gateway.readings(1, 2, 3))
+    wait_until(lambda: line.through() == 2)
+    wait_until(lambda: len(query(influxd.port, "SELECT active_power_w FROM reading")) == 3)
