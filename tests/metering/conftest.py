@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import settings
 
 from metering import record
 from metering.devicemap import parse_device_map
 from metering.note import Signer
+
+# The same examples every time; how long one takes says more about the machine than about us.
+settings.register_profile("sakugen", deadline=None, derandomize=True)
+settings.load_profile("sakugen")
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ROOT = Path(__file__).parents[2]

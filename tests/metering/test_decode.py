@@ -196,8 +196,7 @@ def test_a_scale_register_and_a_fixed_scale_multiply(register):
 
 
 @pytest.mark.parametrize("word_type", WordType)
-@pytest.mark.parametrize("more", ["", SUNSSF, 'scale = "1/7"', *ORDERS.values()])
-@given(data=st.data())
+@given(more=st.sampled_from(["", SUNSSF, 'scale = "1/7"', *ORDERS.values()]), data=st.data())
 def test_any_words_give_an_int64_or_a_reason(register, word_type, more, data):
     words = data.draw(st.lists(WORDS, min_size=word_type.words, max_size=word_type.words))
     scale_word = data.draw(st.none() | WORDS)
