@@ -116,7 +116,13 @@ def make_slot(number: int, group: str = "meter-1/all", value: int | None = None,
     """The slot that lies `number` intervals after the start; its value names it."""
     wanted = number if value is None else value
     return SlotReading(
-        group, START_MS + number * STEP_MS, 1, 5, (wanted,) * width, (), struct.pack(">2H", wanted >> 16, wanted & 0xFFFF)
+        group,
+        START_MS + number * STEP_MS,
+        1,
+        5,
+        (wanted,) * width,
+        (),
+        struct.pack(">2H", wanted >> 16, wanted & 0xFFFF),
     )
 
 

@@ -17,7 +17,11 @@ from metering.quality import Quality
 
 
 def register(
-    address: int, kind: str = "u32", function: int = 3, scale_at: int | None = None, sentinels: frozenset[int] = frozenset()
+    address: int,
+    kind: str = "u32",
+    function: int = 3,
+    scale_at: int | None = None,
+    sentinels: frozenset[int] = frozenset(),
 ) -> Register:
     return Register(
         name=f"r{address}",
@@ -75,7 +79,9 @@ REGISTERS = st.builds(
     st.sampled_from([3, 4]),
     st.none(),
     st.frozensets(st.integers(0, 0xFFFF), max_size=2),
-) | st.integers(0, 400).flatmap(lambda at: st.builds(register, st.just(at), st.just("s16"), st.just(3), st.integers(at, at + 40)))
+) | st.integers(0, 400).flatmap(
+    lambda at: st.builds(register, st.just(at), st.just("s16"), st.just(3), st.integers(at, at + 40))
+)
 
 
 @given(st.lists(REGISTERS, min_size=1, max_size=40))
@@ -109,7 +115,10 @@ def test_an_integer_register_reads_back_what_struct_wrote_in_every_word_and_byte
     number = data.draw(st.integers(max(low, -(2**50)), min(high, 2**50)))
     code = {2: "hH", 4: "iI", 8: "qQ"}[2 * kind.words][0 if kind.is_signed else 1]
     words = struct.unpack(f">{kind.words}H", struct.pack(f">{code}", number))
-    word_order, byte_order = data.draw(st.sampled_from(["big", "little"])), data.draw(st.sampled_from(["big", "little"]))
+    word_order, byte_order = (
+        data.draw(st.sampled_from(["big", "little"])),
+        data.draw(st.sampled_from(["big", "little"])),
+    )
     on_wire = words if word_order == "big" else words[::-1]
     if byte_order == "little":
         on_wire = [struct.unpack("<H", struct.pack(">H", word))[0] for word in on_wire]

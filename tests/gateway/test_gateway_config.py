@@ -31,7 +31,13 @@ def test_the_sample_shows_every_key_and_its_true_default():
     def keys(model) -> set[str]:
         return set(type(model).model_fields)
 
-    shown = set(re.findall(r"^(\w+) = ", uncommented, flags=re.MULTILINE)) | {"broker", "tls", "clock", "device", "group"}
+    shown = set(re.findall(r"^(\w+) = ", uncommented, flags=re.MULTILINE)) | {
+        "broker",
+        "tls",
+        "clock",
+        "device",
+        "group",
+    }
     models = (settings, settings.broker, settings.broker.tls, settings.device[0], settings.device[0].group[0])
     assert set().union(*(keys(model) for model in models)) <= shown
     plain = parse_toml(SAMPLE, GatewaySettings, "gateway.toml")
@@ -44,12 +50,20 @@ def test_the_sample_shows_every_key_and_its_true_default():
 @pytest.mark.parametrize(
     ("good", "bad", "says"),
     [
-        ('map = "schneider_iem3000"', 'map = "schneider"', "unknown device map 'schneider'; allowed: .*schneider_iem3000"),
+        (
+            'map = "schneider_iem3000"',
+            'map = "schneider"',
+            "unknown device map 'schneider'; allowed: .*schneider_iem3000",
+        ),
         ("interval_s = 900", "interval_s = 700", r"= 700: must divide a day \(86400 s\)"),
         ("interval_s = 900", "interval_s = 0", "= 0: Input should be greater than 0"),
         ("interval_s = 900", 'interval_s = "often"', "= 'often': Input should be a valid integer"),
         ("energy_export_total_wh", "energy_export_wh", "unknown measurand; allowed: active_power_w"),
-        ("energy_export_total_wh", "heat_total_j", "'schneider_iem3000' has no register for it; allowed: active_power_w"),
+        (
+            "energy_export_total_wh",
+            "heat_total_j",
+            "'schneider_iem3000' has no register for it; allowed: active_power_w",
+        ),
         ("# unit_id = 1", "unit_id = 300", "= 300: Input should be less than or equal to 255"),
         ("# port = 502", "prot = 502", "unknown key; allowed here: .*port"),
         ('site = "mongolia-farm"', 'site = "ingest"', "'ingest' cannot be a site"),
@@ -94,7 +108,10 @@ def test_the_same_point_may_have_two_measurands():
 def test_two_devices_at_one_address_or_of_one_name_are_refused():
     other_point = SECOND.replace("ac-bus", "grid")
     assert "used twice" in faults_of(SAMPLE + other_point.replace('"second"', '"revenue-meter"'))[0]
-    assert "'revenue-meter' has the same host, port and unit id" in faults_of(SAMPLE + other_point.replace(".11", ".10"))[0]
+    assert (
+        "'revenue-meter' has the same host, port and unit id"
+        in faults_of(SAMPLE + other_point.replace(".11", ".10"))[0]
+    )
 
 
 def test_three_ack_keys_are_too_many():

@@ -30,7 +30,9 @@ def slots_of(record: Readings) -> list[int]:
     return [(slot - START_MS) // STEP_MS for group in record.groups for slot in group.slots]
 
 
-def test_a_stream_begins_with_a_birth_and_each_record_names_the_digest_of_the_one_before(new_outbox, birth, slot, signer):
+def test_a_stream_begins_with_a_birth_and_each_record_names_the_digest_of_the_one_before(
+    new_outbox, birth, slot, signer
+):
     with new_outbox() as outbox:
         data = outbox.begin_stream(birth(), START_MS)
         for number in range(3):
@@ -40,7 +42,12 @@ def test_a_stream_begins_with_a_birth_and_each_record_names_the_digest_of_the_on
     exact = [bytes(row[0]) for row in rows]
     assert exact[0] == data
     parsed = [parse(one) for one in exact]
-    assert [(record.seq, record.kind) for record in parsed] == [(1, "birth"), (2, "readings"), (3, "readings"), (4, "readings")]
+    assert [(record.seq, record.kind) for record in parsed] == [
+        (1, "birth"),
+        (2, "readings"),
+        (3, "readings"),
+        (4, "readings"),
+    ]
     assert [record.prev for record in parsed] == [None, *(digest_of(one) for one in exact[:-1])]
     for one in exact:
         note.verify(split(one), signer.verifier)
@@ -95,7 +102,7 @@ def test_a_slot_that_is_not_later_than_the_last_one_is_refused_and_costs_nothing
     with new_outbox() as outbox:
         outbox.begin_stream(birth(), START_MS)
         outbox.commit([slot(1)])
-        with pytest.raises(OutboxError, match="meter-1/all: slot .* slots must increase"):
+        with pytest.raises(OutboxError, match=r"meter-1/all: slot .* slots must increase"):
             outbox.commit([slot(2, group="meter-2/all"), slot(1)])
         assert outbox.state().pending_slots == 1
 
@@ -111,7 +118,9 @@ def test_missed_slots_of_one_group_and_reason_become_one_gap(new_outbox, birth):
     assert (gap.group, gap.from_ms, gap.to_ms, gap.reason) == (GROUP, START_MS, START_MS + 3 * STEP_MS, "overrun")
 
 
-def test_the_first_record_of_a_new_outbox_names_nothing_and_that_of_the_next_stream_the_last_record(new_outbox, birth, slot):
+def test_the_first_record_of_a_new_outbox_names_nothing_and_that_of_the_next_stream_the_last_record(
+    new_outbox, birth, slot
+):
     with new_outbox() as outbox:
         assert parse(outbox.begin_stream(birth(), START_MS)).after is None
         outbox.commit([slot(0)])
@@ -143,7 +152,9 @@ def test_slots_left_pending_are_sealed_at_the_next_start_under_the_same_birth(ne
         assert slots_of(records(outbox)[2]) == [0]
 
 
-def test_slots_left_pending_are_sealed_under_the_birth_they_were_read_with_before_the_current_one(new_outbox, birth, slot):
+def test_slots_left_pending_are_sealed_under_the_birth_they_were_read_with_before_the_current_one(
+    new_outbox, birth, slot
+):
     with new_outbox() as outbox:
         outbox.begin_stream(birth("old agent"), START_MS)
         outbox.commit([slot(0)])
@@ -236,10 +247,15 @@ def test_a_full_disk_commits_nothing_loses_nothing_and_goes_on_when_there_is_spa
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count = {pages + 4}")
         committed = 0
-        with pytest.raises(OutboxFullError, match="no space left"):
+
+        def commit_until_full() -> None:
+            nonlocal committed
             for number in range(100):
                 outbox.commit([slot(number, width=400)])
                 committed += 1
+
+        with pytest.raises(OutboxFullError, match="no space left"):
+            commit_until_full()
         db.execute(f"PRAGMA max_page_count = {pages + 4000}")
         outbox.commit([slot(committed, width=400)])
         outbox.seal()

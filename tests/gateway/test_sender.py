@@ -43,7 +43,9 @@ class MemoryShelf:
 
     def next_unacked(self, after: Position | None) -> Outgoing | None:
         for stream in sorted(self.lengths):
-            for seq in range(max(self.acked.get(stream, 0) + 1, self.held_from.get(stream, 1)), self.lengths[stream] + 1):
+            for seq in range(
+                max(self.acked.get(stream, 0) + 1, self.held_from.get(stream, 1)), self.lengths[stream] + 1
+            ):
                 if after is None or Position(stream, seq) > after:
                     return Outgoing(Position(stream, seq), seq, b"")
         return None
@@ -61,7 +63,9 @@ class MemoryShelf:
         self.known = verdict.mark
 
 
-def ack(n: int = 1, run: str = RUN_1, journal: str = JOURNAL_A, succeeds: str | None = None, **through: int | tuple) -> Ack:
+def ack(
+    n: int = 1, run: str = RUN_1, journal: str = JOURNAL_A, succeeds: str | None = None, **through: int | tuple
+) -> Ack:
     """`s1=5` acknowledges stream 1 up to 5 with its true digest; `s1=(5, "f" * 64)` with another."""
     names = {"s1": STREAM_1, "s2": STREAM_2, "s3": UNKNOWN}
     streams = {}
@@ -95,7 +99,9 @@ MEANINGS = {
     "the same ack again is older and changes nothing": (KNOWN, {}, ack(5, s1=3), Verdict(refusal=Refusal.OLDER)),
     "a lower n is older": (KNOWN, {}, ack(4, s1=3), Verdict(refusal=Refusal.OLDER)),
     "a newer run counts from 1 again": (KNOWN, {}, ack(1, run=RUN_2, s1=3), Verdict(let_go={STREAM_1: 3})),
-    "a different digest deletes nothing and is a conflict": (KNOWN, {}, ack(6, s1=(3, "f" * 64)), Verdict(conflicts=(STREAM_1,))),
+    "a different digest deletes nothing and is a conflict": (
+        KNOWN, {}, ack(6, s1=(3, "f" * 64)), Verdict(conflicts=(STREAM_1,)),
+    ),
     "a conflict in one stream does not keep another": (
         KNOWN, {}, ack(6, s1=(3, "f" * 64), s2=2), Verdict(conflicts=(STREAM_1,), let_go={STREAM_2: 2}),
     ),
@@ -106,7 +112,9 @@ MEANINGS = {
     "a lower through is a restored journal, which wants the rest again": (
         KNOWN, {STREAM_1: 8}, ack(6, s1=3), Verdict(again={STREAM_1: 3}),
     ),
-    "a restored journal that has nothing wants all again": (KNOWN, {STREAM_1: 8}, ack(6, s1=0), Verdict(again={STREAM_1: 0})),
+    "a restored journal that has nothing wants all again": (
+        KNOWN, {STREAM_1: 8}, ack(6, s1=0), Verdict(again={STREAM_1: 0}),
+    ),
     "another journal that succeeds nothing deletes nothing": (
         KNOWN, {}, ack(1, RUN_2, JOURNAL_B, s1=3), Verdict(refusal=Refusal.UNKNOWN_JOURNAL),
     ),

@@ -28,7 +28,9 @@ def stream_of(outbox) -> str:
     return outbox.state().stream
 
 
-def acknowledge(outbox, n: int, through: int, stream: str | None = None, journal: str = JOURNAL, succeeds: str | None = None):
+def acknowledge(
+    outbox, n: int, through: int, stream: str | None = None, journal: str = JOURNAL, succeeds: str | None = None
+):
     stream = stream or stream_of(outbox)
     digest = outbox.shelf.digest_at(stream, through) or "e" * 64
     streams = {stream: StreamAck(through=through, digest=digest if through else None)}
@@ -82,7 +84,7 @@ def test_copies_go_after_keep_days_oldest_first_and_never_before_they_are_acknow
     assert seqs(outbox) == [5, 6, 7, 8, 9, 10]
 
 
-def test_the_digest_before_the_oldest_copy_and_at_the_end_can_still_be_compared_those_below_cannot(outbox, clock):
+def test_the_digest_before_the_oldest_copy_and_at_the_end_can_still_be_compared_those_below_cannot(outbox):
     digests = {at: outbox.shelf.digest_at(stream_of(outbox), at) for at in range(1, 11)}
     acknowledge(outbox, 1, 10)
     outbox.release_copies()

@@ -93,10 +93,14 @@ def test_nothing_is_read_before_the_build_date_and_nothing_claimed_about_it():
         (ClockState.UNKNOWN, 61, False),
     ],
 )
-def test_only_a_synchronised_clock_more_than_an_hour_behind_says_that_the_earlier_one_was_ahead(state, behind_min, expected):
+def test_only_a_synchronised_clock_more_than_an_hour_behind_says_that_the_earlier_one_was_ahead(
+    state, behind_min, expected
+):
     assert clock_was_ahead(at(0), at(behind_min), ClockStatus(state, 0)) is expected
 
 
-@pytest.mark.parametrize(("interval_s", "factor", "expected_s"), [(900, 1, 180), (10, 1, 5), (1, 1, 5), (900, 14_400, 72_000)])
+@pytest.mark.parametrize(
+    ("interval_s", "factor", "expected_s"), [(900, 1, 180), (10, 1, 5), (1, 1, 5), (900, 14_400, 72_000)]
+)
 def test_late_is_the_larger_of_a_fifth_of_the_interval_and_5_s_of_real_time(interval_s, factor, expected_s):
     assert late_ms(interval_s * 1000, factor) == expected_s * 1000
