@@ -8,7 +8,9 @@ RegistryError
 ├── StoreBusyError              another process holds the store (retryable)
 ├── DraftError                  a statement cannot be drawn up from what is there
 ├── EvidenceUnavailableError    the journal no longer gives the bytes that a statement names
-└── BundleError                 a bundle that cannot be read safely
+├── BundleError                 a bundle that cannot be read safely
+├── AddressInUseError           the address to listen on cannot be had
+└── case.CannotCheckError       a step of the check lacks what it needs; never leaves the check
 """
 
 from metering.errors import SakugenError
@@ -64,3 +66,7 @@ class EvidenceUnavailableError(RegistryError):
 
 class BundleError(RegistryError):
     """A bundle that cannot be read safely; says which entry and which rule."""
+
+
+class AddressInUseError(RegistryError):
+    """The address to listen on cannot be had; says which part asked for it and how to choose another."""

@@ -9,11 +9,7 @@ import uvicorn
 
 from registry.api.app import create_app
 from registry.config import RegistrySettings
-from registry.errors import RegistryError
-
-
-class AddressInUseError(RegistryError):
-    """The address to listen on cannot be had."""
+from registry.errors import AddressInUseError
 
 
 class _Server(uvicorn.Server):

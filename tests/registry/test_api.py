@@ -13,9 +13,10 @@ import pytest
 from metering.errors import KeyFileError
 from registry.api.openapi import openapi_text
 from registry.api.problems import ALL
-from registry.api.serve import AddressInUseError, listen, serve
+from registry.api.serve import listen, serve
 from registry.check import check_bundle
 from registry.draft import submit_statement
+from registry.errors import AddressInUseError
 from registry.store import StatementStore
 
 ROOT = Path(__file__).parents[2]
