@@ -17,6 +17,7 @@ from compute.result import Result, decimal_text
 _BUSY_TIMEOUT_S = 5.0
 
 _SCHEMA = """
+BEGIN;
 CREATE TABLE IF NOT EXISTS vintage (
     project TEXT NOT NULL,
     period TEXT NOT NULL,
@@ -40,6 +41,7 @@ CREATE TABLE IF NOT EXISTS state (
     blocked_by TEXT NOT NULL,
     trouble TEXT NOT NULL
 ) STRICT;
+COMMIT;
 """
 
 
@@ -166,6 +168,9 @@ def read_results(path: Path) -> tuple[ProjectResults, ...]:
         return ()
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)) as file:
+            file.execute("BEGIN")  # both tables as of one instant
+            if not file.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchall():
+                return ()  # its writer is just making it
             states = file.execute("SELECT * FROM state ORDER BY project").fetchall()
             vintages = file.execute("SELECT * FROM vintage ORDER BY project, period, year").fetchall()
     except sqlite3.Error as error:

@@ -1,0 +1,103 @@
+"""The compiled kernels and their twins in plain Python, bit for bit, on data no meter would show."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from compute import codes, kernels, plain
+
+SMALL = st.integers(0, 3_000)
+WILD = st.one_of(SMALL, st.integers(-(2**63), 2**63 - 1), st.sampled_from([0, 2**63 - 1, -(2**63), 2**62]))
+
+
+@st.composite
+def counters(draw, values=SMALL):
+    size = draw(st.integers(0, 12))
+    time_ms = np.cumsum(draw(st.lists(st.integers(1, 2_000), min_size=size, max_size=size)) or [0], dtype=np.int64)[
+        :size
+    ]
+    late = draw(st.lists(st.integers(0, 1_500), min_size=size, max_size=size))
+    column = lambda source: np.array(draw(st.lists(source, min_size=size, max_size=size)), np.int64)  # noqa: E731
+    return (
+        time_ms,
+        time_ms + np.array(late, np.int64),
+        column(values),
+        column(st.integers(1, 3)),
+        column(st.integers(0, 1)) if draw(st.booleans()) else np.zeros(size, np.int64),
+        column(st.integers(0, 1)).astype(np.uint8),
+    )
+
+
+def run(module, readings, rate_num, rate_den, modulus, resettable):
+    size = len(readings[0])
+    out = [np.zeros(size, np.int64) for _ in range(5)] + [np.zeros(size, np.uint8)]
+    count = module.counter_pairs(*readings, rate_num, rate_den, modulus, resettable, *out)
+    return count, [column[: max(count, 0)].tolist() for column in out]
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    readings=st.one_of(counters(), counters(WILD)),
+    rate_num=st.integers(1, 50),
+    rate_den=st.integers(1, 50),
+    modulus=st.sampled_from([0, 700, 3_001, 2**32, 2**62]),
+    resettable=st.booleans(),
+)
+def test_the_compiled_counter_kernel_says_what_the_plain_one_says(readings, rate_num, rate_den, modulus, resettable):
+    arguments = (readings, rate_num, rate_den, modulus, resettable)
+    assert run(kernels, *arguments) == run(plain, *arguments)
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    span_ms=st.integers(0, 2**62),
+    rate_num=st.integers(0, 2**62),
+    rate_den=st.integers(1, 2**31),
+    step=st.integers(0, 2**62),
+)
+def test_possible_amounts_agree_up_to_the_edge_of_int64(span_ms, rate_num, rate_den, step):
+    assert kernels.possible_amount(span_ms, rate_num, rate_den, step) == plain.possible_amount(
+        span_ms, rate_num, rate_den, step
+    )
+
+
+@settings(deadline=None)
+@given(
+    spans_ms=st.lists(st.integers(1, 4_000), min_size=0, max_size=20),
+    states=st.lists(st.sampled_from([-1, 0, 1]), min_size=21, max_size=21),
+    longest_ms=st.sampled_from([0, 1_000, 2_000]),
+)
+def test_the_compiled_state_kernel_says_what_the_plain_one_says(spans_ms, states, longest_ms):
+    time_ms = np.cumsum([0, *spans_ms], dtype=np.int64)
+    state = np.array(states[: len(time_ms)], np.int64)
+    answers = []
+    for module in (kernels, plain):
+        out = [np.zeros(len(spans_ms), np.int64), np.zeros(len(spans_ms), np.int64), np.zeros(len(spans_ms), np.uint8)]
+        answers.append((module.state_pairs(time_ms, state, longest_ms, *out), [column.tolist() for column in out]))
+    assert answers[0] == answers[1]
+
+
+@settings(deadline=None)
+@given(
+    spans_ms=st.lists(st.integers(1, 5_000_000), min_size=0, max_size=20),
+    high=st.lists(st.one_of(st.integers(0, 100), st.just(2**62)), min_size=20, max_size=20),
+    origin_ms=st.integers(-(10**7), 10**7),
+)
+def test_hours_are_summed_alike(spans_ms, high, origin_ms):
+    second_ms = np.cumsum(spans_ms, dtype=np.int64)
+    size = len(spans_ms)
+    amounts = np.array(high[:size], np.int64)
+    answers = []
+    for module in (kernels, plain):
+        out = [np.zeros(size, np.int64) for _ in range(3)]
+        count = module.hour_sums(second_ms, amounts // 2, amounts, origin_ms, *out)
+        answers.append((count, [column[: max(count, 0)].tolist() for column in out]))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("module", [kernels, plain])
+def test_an_amount_beyond_int64_is_an_overflow_and_never_a_small_number(module):
+    readings = tuple(np.array(column, np.int64) for column in ([0, 10**12], [0, 10**12], [0, 5], [1, 1], [0, 0]))
+    count, _ = run(module, (*readings, np.ones(2, np.uint8)), 2**60, 1, 0, False)
+    assert count == codes.OVERFLOW

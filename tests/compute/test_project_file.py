@@ -1,0 +1,106 @@
+"""What a project.toml may say, and how each fault is told."""
+
+from importlib.resources import files
+
+import pytest
+
+from compute.errors import PeriodError
+from compute.project import load_project, parse_project
+from metering.config import ConfigError
+
+
+@pytest.fixture
+def text(project_texts):
+    return project_texts["solar-pv"]()
+
+
+def faults_of(text):
+    with pytest.raises(ConfigError, match=r"project\.toml") as caught:
+        parse_project(text)
+    return caught.value.faults
+
+
+def test_a_missing_rating_is_refused_with_its_line(text):
+    (fault,) = faults_of(text.replace("rated_power_w = 8_300_000\n", ""))
+    assert fault.key == "point[1].rated_power_w"
+    assert "no upper bound" in fault.problem
+    assert fault.line == text[: text.index("[[point]]")].count("\n") + 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "problem"),
+    [
+        ('role = "generation"', 'role = "generator"', "point[1].role", "allowed: auxiliary, generation, check"),
+        ('"0.797"', "0.797", "parameter[1].value", "in quotes"),
+        ('"0.797"', '"much"', "parameter[1].value", "must be a decimal number"),
+        ('"0.797"', '"7.97"', "parameter[1].value", "must be more than 0 and at most 2"),
+        ('"tCO2/MWh"', '"kg/MWh"', "parameter[1].unit", "must be 'tCO2/MWh'"),
+        ('name = "EF_RE"', 'name = "EF"', "parameter[1].name", "unknown in solar-pv; allowed: EF_RE, EF_AUX"),
+        ('methodology = "solar-pv"', 'methodology = "solar"', "methodology", "there are: heat-only-boiler 1.0"),
+        ('"Asia/Ulaanbaatar"', '"Asia/Nowhere"', "time_zone", "IANA name"),
+        ("8_300_000", "-5", "point[1].rated_power_w", "must be more than 0"),
+        ('point = "bus"', 'point = "bos"', "meter[1].point", "no such point; declared: bus"),
+        ('mark = "V"', 'mark = "sure"', "parameter[1].mark", "'V', 'S', 'D', 'M' or 'demonstration'"),
+        ("end = 2026-01-02 }", "end = 2025-12-31 }", "period[1]", "end must be after start"),
+        ("end = 2026-01-02 }", "end = 2036-01-02 }", "period[1].start", "outside the crediting period"),
+        ('title = "A test project"', 'name = "x"\ntitle = "A"', "name", "unknown key"),
+    ],
+)
+def test_each_fault_names_its_key_and_what_is_allowed(text, old, new, key, problem):
+    assert old in text
+    found = {fault.key: fault.problem for fault in faults_of(text.replace(old, new, 1))}
+    assert key in found
+    assert problem in found[key]
+
+
+def test_a_point_used_twice_is_refused(text):
+    point = '[[point]]\nid = "bus"\nrole = "check"\n'
+    assert [(fault.key, fault.problem) for fault in faults_of(text + point)] == [
+        ("point[2].id", "used twice; a point is declared once")
+    ]
+
+
+def test_two_meters_at_one_point_at_one_time_are_refused(text):
+    second = text[text.index("[[meter]]") : text.index("[meter.calibration]")].replace("S1", "S2")
+    (fault,) = faults_of(text + second)
+    assert (fault.key, fault.problem) == ("meter[2].installed_from", "another meter stands at this point then")
+
+
+def test_a_missing_parameter_names_the_point_that_needs_it(text):
+    (fault,) = faults_of(text[: text.index("[[parameter]]")])
+    assert fault.problem == "EF_RE [tCO2/MWh] is missing for point 'bus'"
+
+
+def test_a_methodology_without_its_main_point_is_refused(text):
+    found = faults_of(text.replace('role = "generation"', 'role = "check"'))
+    assert any("needs a point with role 'generation'" in fault.problem for fault in found)
+
+
+def test_a_period_is_found_by_id_and_the_first_without_one(text):
+    project = parse_project(text)
+    assert project.period_named(None) is project.period_named("p1")
+    with pytest.raises(PeriodError, match="it declares: p1"):
+        project.period_named("p2")
+
+
+def test_a_parameter_of_a_point_goes_before_the_projects_own(project_texts):
+    text = project_texts["transformer-fleet"]()
+    own = '[[parameter]]\nname = "n"\npoint = "station"\nvalue = "7"\nunit = "1"\nsource = "x"\nmark = "V"\n'
+    found = parse_project(text + own).parameter_for("n", "station")
+    assert found is not None
+    assert found.value == "7"
+
+
+def test_the_demonstration_projects_are_accepted_and_say_what_is_not_verified(tmp_path):
+    folder = files("sakugen.demo") / "projects"
+    marks = {}
+    for name in ("demo-solar", "demo-boiler", "demo-transformers"):
+        path = tmp_path / f"{name}.toml"
+        path.write_bytes((folder / f"{name}.toml").read_bytes())
+        project = load_project(path)
+        assert project.id == name
+        assert [vintage.year for vintage in project.vintages(project.period[0])] == [2025, 2026]
+        assert all(meter.calibration is None for meter in project.meter)
+        marks[name] = {parameter.mark for parameter in project.parameter}
+    assert marks["demo-solar"] == {"V"}
+    assert "demonstration" in marks["demo-boiler"] & marks["demo-transformers"]

@@ -1,0 +1,159 @@
+"""Compute as a process: once from a journal, and again and again into results.sqlite."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from compute.cache import use_cache_directory
+from compute.config import ComputeSettings
+from compute.errors import PeriodError, ResultsError
+from compute.project import load_project
+from compute.results import ResultsWriter, read_results
+from compute.service import compute_once, compute_so_far, run
+from compute.vintages import midnight_ms
+from ingest.store.journal import Journal, NewRecord, StreamKey
+from ingest.store.reader import JournalReader
+from metering import record
+
+ZONE = ZoneInfo("Asia/Ulaanbaatar")
+HOUR_MS = 3_600_000
+START_MS, END_MS = midnight_ms(date(2025, 12, 31), ZONE), midnight_ms(date(2026, 1, 2), ZONE)
+SLOTS = tuple(range(START_MS - 2 * HOUR_MS, END_MS + 3 * HOUR_MS, HOUR_MS))
+
+
+def store(journal, data):
+    parsed = record.parse(data)
+    is_birth = isinstance(parsed, record.Birth)
+    slots = None if is_birth else (SLOTS[0], SLOTS[-1])
+    key = StreamKey(parsed.site, parsed.gateway, parsed.stream)
+    journal.append(
+        NewRecord(
+            key=key, seq=parsed.seq, kind=parsed.kind, held=None, received_ms=END_MS, slots_ms=slots, project="test",
+            replaces=None, digest=record.digest_of(data), data=data,
+        )
+    )  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path, project_texts, make_records, shown):
+    """A folder with a project file and a journal of one meter at 1 MW."""
+
+    def build(slots=SLOTS):
+        values = {slot: 10**13 + at * 1_000_000_000 for at, slot in enumerate(slots)}
+        (tmp_path / "project.toml").write_text(project_texts["solar-pv"](), encoding="utf-8")
+        with Journal.open(tmp_path / "journal.sqlite", END_MS) as journal, journal.transaction():
+            for data in make_records([shown("bus", "energy_export_total_wh", values, interval_ms=HOUR_MS)]):
+                store(journal, data)
+        return tmp_path
+
+    return build
+
+
+def test_once_gives_what_the_journal_proves(place):
+    folder = place()
+    result = compute_once(folder / "project.toml", folder / "journal.sqlite")
+    assert [vintage.integer for vintage in result.vintages] == [19, 19]
+    assert [(run.gateway, run.first, run.last) for run in result.evidence] == [("gw", 1, 2)]
+    with pytest.raises(PeriodError, match="no monitoring period 'p9'"):
+        compute_once(folder / "project.toml", folder / "journal.sqlite", "p9")
+
+
+def test_so_far_counts_up_to_the_last_hour_that_a_later_reading_confirms(place):
+    folder = place(SLOTS[:8])  # up to 05:00
+    project = load_project(folder / "project.toml")
+    result = compute_so_far(project, JournalReader(folder / "journal.sqlite"), project.period[0])
+    assert result is not None
+    assert result.interval.end_ms == START_MS + 4 * HOUR_MS
+    assert result.vintages[0].reduction.exact
+
+
+def test_before_the_period_there_is_nothing_to_show(place):
+    folder = place(SLOTS[:3])
+    project = load_project(folder / "project.toml")
+    assert compute_so_far(project, JournalReader(folder / "journal.sqlite"), project.period[0]) is None
+
+
+def test_the_process_keeps_results_up_to_date_until_told_to_stop(place, capsys, wait_until):
+    folder = place(SLOTS[:8])
+    settings = ComputeSettings(
+        journal=folder / "journal.sqlite", projects=(folder / "project.toml",), data_dir=folder / "compute", every_s=0.5
+    )
+
+    async def until_there():
+        stop = asyncio.Event()
+        work = asyncio.create_task(run(settings, stop))
+        await asyncio.to_thread(wait_until, lambda: read_results(settings.results), 60)
+        stop.set()
+        await work
+
+    asyncio.run(until_there())
+    assert capsys.readouterr().out.startswith("ready compute 1 projects")
+    (shown_result,) = read_results(settings.results)
+    assert (shown_result.project, shown_result.period, shown_result.creditable) == ("test", "p1", True)
+    (row,) = shown_result.vintages
+    assert (row.year, row.reduction_tco2e, row.integer, row.provisional) == (2025, "3.188000000", 3, True)
+
+
+def test_the_trouble_of_a_project_is_told_and_keeps_what_was_known(place, tmp_path):
+    folder = place()
+    result = compute_once(folder / "project.toml", folder / "journal.sqlite")
+    with ResultsWriter(tmp_path / "results.sqlite") as writer:
+        writer.put(result, provisional=False, computed_ms=END_MS)
+        writer.put(result, provisional=False, computed_ms=END_MS + 1)
+        writer.trouble("test", "the journal is gone")
+        writer.trouble("other", "never computed")
+    other, known = read_results(tmp_path / "results.sqlite")
+    assert (other.trouble, other.vintages) == ("never computed", ())
+    assert known.trouble == "the journal is gone"
+    assert [(row.year, row.computed_ms, row.provisional) for row in known.vintages] == [
+        (2025, END_MS + 1, False),
+        (2026, END_MS + 1, False),
+    ]
+
+
+def test_no_results_file_is_no_results_and_a_broken_one_is_said(tmp_path):
+    assert read_results(tmp_path / "none.sqlite") == ()
+    (tmp_path / "broken.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(ResultsError, match=r"broken\.sqlite: cannot be read as results"):
+        read_results(tmp_path / "broken.sqlite")
+    with pytest.raises(ResultsError, match="cannot be used for results"), ResultsWriter(tmp_path / "broken.sqlite"):
+        pass
+
+
+def test_the_compiled_code_goes_to_the_data_directory(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    chosen = use_cache_directory(tmp_path / "data")
+    assert chosen == tmp_path / "data" / "numba"
+    script = "from compute.kernels import possible_amount; print(possible_amount(1000, 1, 1, 1))"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(chosen)}
+    found = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=110, check=True
+    )
+    assert found.stdout == "1001\n"
+    assert any(chosen.rglob("*.nbi"))
+
+
+def test_the_package_itself_imports_no_numba():
+    script = "import sys, compute; sys.exit('numba' in sys.modules or 'numpy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_sigterm_ends_the_process_in_order(place):
+    folder = place(SLOTS[:8])
+    script = (
+        "from pathlib import Path\nfrom compute.config import ComputeSettings\nfrom compute.service import main\n"
+        f"main(ComputeSettings(journal=Path({str(folder / 'journal.sqlite')!r}),"
+        f" projects=(Path({str(folder / 'project.toml')!r}),), data_dir=Path({str(folder / 'compute')!r})))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    with process.stdout:
+        assert process.stdout.readline().startswith("ready compute")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0

@@ -1,0 +1,133 @@
+"""Boundary and closing rules (contracts 6), both ways, by hand: 1 quantum a minute, readings every quarter hour."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from compute.intervals import CounterReadings, Rate, counter_pairs
+from compute.pairs import Pair
+from compute.vintages import Timeline, confirmations, midnight_ms, position, split, vintages_of
+
+ZONE = ZoneInfo("Asia/Ulaanbaatar")
+RATE = Rate(105, 6_000_000)  # 1.05 quanta a minute
+QUARTER_MS = 900_000
+MINUTE_MS = 60_000
+NEW_YEAR_MS = midnight_ms(date(2026, 1, 1), ZONE)
+VINTAGES = vintages_of(date(2025, 12, 31), date(2026, 1, 2), ZONE)
+DAY = 24 * 4  # slots a day
+TOLERANCE_MS = 5_000
+
+
+def timeline_of(slots, *, late_ms=None, values=None):
+    time_ms = np.array(slots, np.int64)
+    answer_ms = time_ms + np.array([(late_ms or {}).get(slot, 20) for slot in slots], np.int64)
+    value = np.array([(values or {}).get(slot, 10_000 + (slot - NEW_YEAR_MS) // MINUTE_MS) for slot in slots], np.int64)
+    size = len(slots)
+    readings = CounterReadings(
+        time_ms, answer_ms, value, np.ones(size, np.int64), np.zeros(size, np.int64), np.ones(size, np.uint8), 0, False
+    )
+    pairs = counter_pairs(readings, RATE)
+    stands_ms = position(time_ms, answer_ms, TOLERANCE_MS)
+    return Timeline(stands_ms, confirmations(stands_ms, pairs), pairs, lambda span_ms: RATE.possible(span_ms, 1))
+
+
+def all_slots(before=1, after=1):
+    return [NEW_YEAR_MS + place * QUARTER_MS for place in range(-DAY - before, DAY + 1 + after)]
+
+
+def amounts(timeline, vintages=VINTAGES):
+    return [part.amount for part in split(timeline, vintages)]
+
+
+def codes_of(timeline):
+    return [[doubt.code for doubt in part.doubts] for part in split(timeline, VINTAGES)]
+
+
+def test_periods_are_cut_at_local_midnight_of_new_year():
+    assert [(part.year, part.interval.length_ms) for part in VINTAGES] == [(2025, 86_400_000), (2026, 86_400_000)]
+    # Ulaanbaatar is 8 h ahead of UTC: 2025-12-31T16:00:00Z.
+    assert VINTAGES[1].interval.start_ms == 1_767_196_800_000
+
+
+def test_a_period_within_a_year_is_one_vintage_and_three_years_are_three():
+    assert [part.year for part in vintages_of(date(2025, 3, 1), date(2025, 4, 1), ZONE)] == [2025]
+    assert [part.year for part in vintages_of(date(2025, 12, 31), date(2027, 1, 2), ZONE)] == [2025, 2026, 2027]
+    assert [part.year for part in vintages_of(date(2025, 12, 1), date(2026, 1, 1), ZONE)] == [2025]
+
+
+def test_with_a_reading_at_midnight_each_year_gets_its_own():
+    timeline = timeline_of(all_slots())
+    assert amounts(timeline) == [Pair(1_440, 1_440), Pair(1_440, 1_440)]
+    assert codes_of(timeline) == [[], []]
+
+
+def test_without_a_reading_at_midnight_the_amount_across_it_is_proved_for_neither_year():
+    timeline = timeline_of([slot for slot in all_slots() if slot != NEW_YEAR_MS])
+    # 23:45 to 00:15 is 30 quanta, which each year counts as [0, 30].
+    assert amounts(timeline) == [Pair(1_425, 1_455), Pair(1_425, 1_455)]
+    assert codes_of(timeline) == [["vintage-boundary-unproved"], ["vintage-boundary-unproved"]]
+
+
+def test_an_answer_within_five_seconds_of_midnight_divides_the_years():
+    timeline = timeline_of(all_slots(), late_ms={NEW_YEAR_MS: 5_000})
+    assert amounts(timeline) == [Pair(1_440, 1_440), Pair(1_440, 1_440)]
+
+
+def test_an_answer_later_than_five_seconds_does_not():
+    timeline = timeline_of(all_slots(), late_ms={NEW_YEAR_MS: 5_001})
+    # Only the quarter of an hour before the late answer is across midnight.
+    assert amounts(timeline) == [Pair(1_425, 1_440), Pair(1_440, 1_455)]
+
+
+def test_the_closing_value_needs_a_later_reading():
+    timeline = timeline_of(all_slots(after=0))
+    # The last reading closes nothing, the one before it does: 15 minutes remain, 15 × 1.05 = 15 and one step.
+    assert amounts(timeline) == [Pair(1_440, 1_440), Pair(1_425, 1_425 + 16)]
+    assert codes_of(timeline)[1] == ["period-closing-unproved"]
+
+
+def test_a_later_reading_confirms_when_it_comes_within_a_day():
+    end_ms = VINTAGES[1].interval.end_ms
+    near, far = end_ms + 24 * 4 * QUARTER_MS, end_ms + 24 * 4 * QUARTER_MS + QUARTER_MS
+    assert amounts(timeline_of([*all_slots(after=0), near]))[1] == Pair(1_440, 1_440)
+    assert amounts(timeline_of([*all_slots(after=0), far]))[1] == Pair(1_425, 1_425 + 16)
+
+
+def test_a_later_reading_that_is_lower_does_not_confirm():
+    end_ms = VINTAGES[1].interval.end_ms
+    timeline = timeline_of(all_slots(), values={end_ms + QUARTER_MS: 5})
+    # The reading after the end is lower: it takes its neighbour, the last quarter of an hour, with it; what is left in
+    # doubt is the half hour up to the end: 30 × 1.05 = 31 and one step.
+    assert amounts(timeline)[1] == Pair(1_410, 1_410 + 32)
+
+
+def test_without_a_reading_at_the_end_the_amount_across_it_may_lie_outside():
+    end_ms = VINTAGES[1].interval.end_ms
+    timeline = timeline_of([slot for slot in all_slots(after=2) if slot != end_ms])
+    assert amounts(timeline)[1] == Pair(1_425, 1_455)
+
+
+def test_a_period_that_begins_before_the_first_reading_opens_in_doubt():
+    timeline = timeline_of(all_slots()[2:])  # the first reading is at 00:15
+    assert amounts(timeline)[0] == Pair(1_425, 1_425 + 16)
+    assert codes_of(timeline)[0] == ["period-opening-unproved"]
+
+
+def test_a_year_in_which_nothing_was_read_counts_from_zero_to_all_that_was_possible():
+    timeline = timeline_of([slot for slot in all_slots() if slot < NEW_YEAR_MS - 12 * QUARTER_MS])
+    # 1440 × 1.05 + 1 = 1513 at most in 2026.
+    assert amounts(timeline)[1] == Pair(0, 1_513)
+
+
+def test_without_any_reading_every_vintage_is_in_doubt():
+    timeline = timeline_of([])
+    assert amounts(timeline) == [Pair(0, 1_513), Pair(0, 1_513)]
+    assert codes_of(timeline) == [["no-confirmed-reading"], ["no-confirmed-reading"]]
+
+
+def test_a_gap_longer_than_a_vintage_counts_once_in_each():
+    year_end = [NEW_YEAR_MS - DAY * QUARTER_MS - QUARTER_MS, NEW_YEAR_MS + (DAY + 1) * QUARTER_MS]
+    timeline = timeline_of([*year_end, year_end[1] + QUARTER_MS])
+    # Readings two days apart confirm nothing within 24 h: both years count from 0 to all that was possible.
+    assert amounts(timeline) == [Pair(0, 1_513), Pair(0, 1_513)]
