@@ -100,7 +100,7 @@ def test_readings_without_their_birth_cannot_be_decoded(plant):
     [
         ('name = "energy_export_total"', 'name = "another"', "has no register 'energy_export_total'"),
         ("energy_export_total_wh", "energy_import_total_wh", "that holds energy_export_total_wh"),
-        ('tier = "cross-checked"', 'tier = "sure"', "device map"),
+        ('tier = "cross-checked"', 'tier = "sure"', "1 validation error"),
     ],
 )
 def test_a_map_that_does_not_serve_the_point_is_a_fault(plant, old, new, why):
