@@ -35,6 +35,7 @@ _LOG = logging.getLogger("gateway")
 FAREWELL_S = 5.0
 """How long a stopping agent waits for the last ack, in real time [s]."""
 _UPLINK_PAUSE_S = 5.0
+_LOOK_AGAIN_S = 1.0
 _FINISH_S = 10.0
 """How long a stopping agent waits for slots that are being read, in real time [s]."""
 
@@ -171,7 +172,13 @@ class Agent:
                 await self._begin_again(era)
                 continue
             slot_ms = timetable.upcoming(now_ms)
-            await self._clock.sleep_until(slot_ms)
+            try:
+                async with asyncio.timeout(
+                    _LOOK_AGAIN_S
+                ):  # a clock that is set back must not make us wait for its future
+                    await self._clock.sleep_until(slot_ms)
+            except TimeoutError:
+                continue
             if era != self._era or self._clock.now_ms() >= slot_ms + group.interval_ms:
                 continue  # the clock was set while we waited
             slot = asyncio.create_task(self._take(group, slot_ms, timetable, line, era))

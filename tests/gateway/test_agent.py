@@ -17,13 +17,13 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from gateway.agent import run
+from gateway.agent import Agent, run
 from gateway.config import GatewaySettings
 from gateway.errors import OutboxLockedError
 from metering import ack, note
-from metering.clock import monotonic_s
+from metering.clock import Clock, ClockState, ClockStatus, ScaledClock, monotonic_s
 from metering.errors import KeyFileError
-from metering.keys import new_signer, save_signer
+from metering.keys import load_signer, new_signer, save_signer
 from metering.quality import Quality
 from metering.record import Readings, digest_of, parse, split
 from metering.ulid import new_ulid
@@ -138,12 +138,14 @@ class Site:
         return GatewaySettings.model_validate(tomllib.loads(self.text))
 
     @contextmanager
-    def running(self) -> Iterator[None]:
+    def running(self, clock: Clock | None = None) -> Iterator[None]:
+        signer = load_signer(self.folder / "gw.key")
         loop, stop, failure = asyncio.new_event_loop(), asyncio.Event(), []
 
         def live() -> None:
             try:
-                loop.run_until_complete(run(self.settings, stop))
+                work = Agent(self.settings, clock, signer).run(stop) if clock else run(self.settings, stop)
+                loop.run_until_complete(work)
             except BaseException as error:  # noqa: BLE001 - shown by the test that runs it
                 failure.append(error)
             finally:
@@ -351,6 +353,62 @@ def test_being_told_that_another_client_took_the_session_over_is_an_identity_con
             polled = len(meter.asked)
             wait_until(lambda: len(meter.asked) > polled)
         thread.join()
+
+
+class SteppedClock(ScaledClock):
+    """A scaled clock that a test can set, as an operator or a time service would."""
+
+    def __init__(self) -> None:
+        super().__init__(1_766_505_600_000, monotonic_s(), FACTOR)
+        self.offset_ms = 0
+        self.state = ClockState.SYNCHRONISED
+
+    def now_ms(self) -> int:
+        return super().now_ms() + self.offset_ms
+
+    def status(self) -> ClockStatus:
+        return ClockStatus(self.state, 0)
+
+
+def test_a_clock_set_back_stops_the_reading_until_it_has_passed_the_last_slot_and_leaves_a_gap(
+    meter, broker, make_site, wait_until
+):
+    site, clock = make_site(meter.port, broker.port), SteppedClock()
+    clock.state = ClockState.UNKNOWN
+    with site.running(clock):
+        wait_until(lambda: len(site.ingest.readings()) >= 3)
+        clock.offset_ms -= 20 * STEP_MS
+        wait_until(lambda: any(record.kind == "gap" for record in site.ingest.records()))
+        last = max(site.ingest.readings())
+        wait_until(lambda: max(site.ingest.readings()) > last)
+    gaps = [record for record in site.ingest.records() if record.kind == "gap" and record.reason == "clock-behind"]
+    # A set clock is noticed within a second, which here is ten slots.
+    assert 5 <= sum(gap.to_ms - gap.from_ms for gap in gaps) // STEP_MS <= 21
+    assert len({record.stream for record in site.ingest.records()}) == 1
+    slots = list(site.ingest.readings())
+    assert slots == sorted(slots)
+
+
+def test_a_synchronised_clock_more_than_an_hour_behind_begins_a_new_stream_and_reads_on_at_once(
+    meter, broker, make_site, wait_until
+):
+    site, clock = make_site(meter.port, broker.port), SteppedClock()
+    clock.state, clock.offset_ms = ClockState.UNKNOWN, 24 * 60 * STEP_MS
+    with site.running(clock):
+        wait_until(lambda: len(site.ingest.readings()) >= 3)
+        clock.state, clock.offset_ms = ClockState.SYNCHRONISED, 0
+        wait_until(lambda: len({record.stream for record in site.ingest.records()}) == 2)
+        before = len(site.ingest.readings())
+        wait_until(lambda: len(site.ingest.readings()) >= before + 5)
+    ahead, right = sorted({record.stream for record in site.ingest.records()})
+    slots = {
+        stream: [slot for r in site.ingest.records() if r.stream == stream and r.kind == "readings"
+                 for group in r.groups for slot in group.slots]
+        for stream in (ahead, right)
+    }  # fmt: skip
+    assert slots[right] == sorted(slots[right])
+    assert max(slots[right]) < min(slots[ahead])
+    assert all(record.clock.state == "synchronised" for record in site.ingest.records() if record.stream == right)
 
 
 def test_a_second_instance_on_the_same_folder_does_not_start(meter, broker, make_site, wait_until):
