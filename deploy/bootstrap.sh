@@ -1,6 +1,6 @@
 #!/bin/sh
-# In: nothing, or what an earlier run left. Out: the first set of keys, and for each gateway its own key and configuration.
-# Runs once as the service `keys`; a key that exists is never replaced.
+# In: nothing, or what an earlier run left. Out: the first set of keys, for each gateway its own key and configuration, and
+# project files whose monitoring period begins now. Runs as the service `keys`; a key or project that exists is never replaced.
 set -eu
 root=${SAKUGEN_ROOT:-/var/lib/sakugen}
 config=${SAKUGEN_CONFIG:-/etc/sakugen}
@@ -21,4 +21,13 @@ for gateway in mongolia-farm-gw-solar ulaanbaatar-heat-gw-boiler hanoi-grid-gw-t
     [ ! -e "$keys/$gateway.key" ] || mv "$keys/$gateway.key" "$root/gateway-$name/gateway.key"
     # The public key holds + and / but never |.
     sed "s|@ACK_KEY@|$ack|" "$config/gateway-$name.toml" > "$root/gateway-$name/gateway.toml"
+done
+
+# Dates of Ulaanbaatar, eight hours ahead; in Ha Noi the new day begins an hour later.
+day() { TZ=ULAT-8 date -d "$1" +%F; }
+for name in solar boiler transformers; do
+    project=$root/projects/project-$name.toml
+    [ -e "$project" ] || sed \
+        -e "s|@TODAY@|$(day today)|" -e "s|@TOMORROW@|$(day tomorrow)|" -e "s|@NEXT_YEAR@|$(day 'tomorrow +1 year')|" \
+        "$config/project-$name.toml" > "$project"
 done

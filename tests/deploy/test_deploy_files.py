@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from compute.project import load_project
 from dashboards.console.config import ConsoleSettings
 from gateway.config import GatewaySettings
 from ingest.config import IngestSettings
-from metering.config import load_toml, parse_toml
-from metering.keys import KeyRing, Role, load_signer, new_signer
+from metering.config import load_toml
+from metering.keys import KeyRing, Role, load_signer
 from registry.config import RegistrySettings
 from simulators.config import SimulatorSettings
 from simulators.roster import build_site
@@ -28,23 +29,44 @@ SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["ser
 STATE = "/var/lib/sakugen"
 
 
-def gateway_settings(name):
-    text = (CONFIG / f"gateway-{name}.toml").read_text("utf-8")
-    filled = text.replace("@ACK_KEY@", str(new_signer("ingest").verifier))
-    return parse_toml(filled, GatewaySettings, f"gateway-{name}.toml")
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """The volumes as the service `keys` leaves them."""
+    root = tmp_path_factory.mktemp("volumes")
+    for name in ("projects", *(f"gateway-{name}" for name in GATEWAYS)):
+        (root / name).mkdir()
+    bootstrap(root)
+    return root
 
 
-def projects():
-    return {project.id: project for project in (load_project(CONFIG / f"project-{name}.toml") for name in GATEWAYS)}
+def bootstrap(root):
+    environment = os.environ | {
+        "SAKUGEN_ROOT": str(root),
+        "SAKUGEN_CONFIG": str(CONFIG),
+        "SAKUGEN": f"{sys.executable} -m sakugen",
+    }
+    script = ["sh", ROOT / "deploy" / "bootstrap.sh"]
+    subprocess.run(script, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
 
 
-def test_every_service_accepts_its_configuration():
+@pytest.fixture(scope="module")
+def gateways(installed):
+    return [load_toml(installed / f"gateway-{name}" / "gateway.toml", GatewaySettings) for name in GATEWAYS]
+
+
+@pytest.fixture(scope="module")
+def projects(installed):
+    loaded = [load_project(installed / "projects" / f"project-{name}.toml") for name in GATEWAYS]
+    return {project.id: project for project in loaded}
+
+
+def test_every_service_accepts_its_configuration(gateways, projects):
     load_toml(CONFIG / "simulators.toml", SimulatorSettings)
     load_toml(CONFIG / "ingest.toml", IngestSettings)
     load_toml(CONFIG / "compute.toml", ComputeSettings)
     load_toml(CONFIG / "registry.toml", RegistrySettings)
     load_toml(CONFIG / "dashboards.toml", ConsoleSettings)
-    assert {gateway_settings(name).project for name in GATEWAYS} == set(projects())
+    assert {settings.project for settings in gateways} == set(projects)
 
 
 def test_no_configuration_file_is_left_unchecked():
@@ -53,11 +75,10 @@ def test_no_configuration_file_is_left_unchecked():
     assert {file.stem for file in CONFIG.iterdir()} == known
 
 
-def test_the_gateways_poll_the_meters_that_the_simulators_serve():
+def test_the_gateways_poll_the_meters_that_the_simulators_serve(gateways):
     simulators = load_toml(CONFIG / "simulators.toml", SimulatorSettings)
     plants = {plant.project: plant for plant in simulators.plants}
-    for name in GATEWAYS:
-        settings = gateway_settings(name)
+    for settings in gateways:
         plant = plants[settings.project]
         assert plant.site == settings.site
         instruments = build_site(plant.plant, "any", simulators.counters_from_ms).instruments
@@ -72,10 +93,9 @@ def test_the_gateways_poll_the_meters_that_the_simulators_serve():
             )
 
 
-def test_each_project_declares_the_points_and_meters_that_its_gateway_reads():
-    for name in GATEWAYS:
-        settings = gateway_settings(name)
-        project = projects()[settings.project]
+def test_each_project_declares_the_points_and_meters_that_its_gateway_reads(gateways, projects):
+    for settings in gateways:
+        project = projects[settings.project]
         points = {point.point for device in settings.device for group in device.group for point in group.points}
         assert (project.site, {point.id for point in project.point}) == (settings.site, points)
         polled = {device.name: device.meter.serial for device in settings.device}
@@ -83,14 +103,14 @@ def test_each_project_declares_the_points_and_meters_that_its_gateway_reads():
             assert polled[meter.point] == meter.serial
 
 
-def test_the_console_shows_every_project_under_its_own_name():
+def test_the_console_shows_every_project_under_its_own_name(gateways, projects):
     console = load_toml(CONFIG / "dashboards.toml", ConsoleSettings)
     for shown in console.project:
-        project = projects()[shown.id]
-        settings = next(one for one in map(gateway_settings, GATEWAYS) if one.project == shown.id)
+        project = projects[shown.id]
+        settings = next(one for one in gateways if one.project == shown.id)
         declared = (project.title, project.site, project.time_zone, settings.gateway)
         assert declared == (shown.title, shown.site, shown.time_zone, shown.gateway)
-    assert {shown.id for shown in console.project} == set(projects())
+    assert {shown.id for shown in console.project} == set(projects)
 
 
 def test_the_services_name_the_same_files():
@@ -101,7 +121,7 @@ def test_the_services_name_the_same_files():
     assert {compute.journal, console.journal, registry.journal} == {journal}
     assert console.results == compute.results
     assert registry.projects == compute.projects
-    assert {CONFIG / path.name for path in compute.projects} == set(CONFIG.glob("project-*.toml"))
+    assert {path.name for path in compute.projects} == {path.name for path in CONFIG.glob("project-*.toml")}
 
 
 def test_ingest_writes_where_grafana_reads():
@@ -135,35 +155,32 @@ def test_every_file_that_is_mounted_or_built_from_exists():
             assert (ROOT / service["build"]["dockerfile"]).is_file()
 
 
-def test_keys_reach_each_gateway_alone_and_a_second_run_changes_nothing(tmp_path):
-    folders = {name: tmp_path / f"gateway-{name}" for name in GATEWAYS}
-    for folder in folders.values():
-        folder.mkdir()
-    bootstrap(tmp_path)
-    ring = KeyRing.load(tmp_path / "keys" / "keys.toml")
+def test_keys_reach_each_gateway_alone(installed, gateways):
+    ring = KeyRing.load(installed / "keys" / "keys.toml")
     (ack,) = ring.of_role(Role.ACK)
-    for name, folder in folders.items():
-        settings = load_toml(folder / "gateway.toml", GatewaySettings)
-        signer = load_signer(folder / "gateway.key")
+    for name, settings in zip(GATEWAYS, gateways, strict=True):
+        signer = load_signer(installed / f"gateway-{name}" / "gateway.key")
         assert signer.name == f"{settings.site}/{settings.gateway}"
         assert any(entry.public_key == str(signer.verifier) for entry in ring.of_role(Role.GATEWAY)), name
         assert [str(key) for key in settings.ack_keys] == [ack.public_key]
         assert settings.key_file == Path(f"{STATE}/gateway/gateway.key")
-    left = {file.name for file in (tmp_path / "keys").iterdir()}
+    left = {file.name for file in (installed / "keys").iterdir()}
     assert left == {"keys.toml", "ack.key", "operator.key"}, "no gateway's private key stays behind"
 
-    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
-    bootstrap(tmp_path)
-    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+def test_making_keys_and_projects_a_second_time_changes_nothing(installed, tmp_path):
+    root = shutil.copytree(installed, tmp_path / "volumes")
+    (root / "projects" / "project-solar.toml").write_text("what somebody declared", encoding="utf-8")
+    before = {file: file.read_bytes() for file in root.rglob("*") if file.is_file()}
+    bootstrap(root)
+    assert {file: file.read_bytes() for file in root.rglob("*") if file.is_file()} == before
 
 
-def bootstrap(root):
-    environment = os.environ | {
-        "SAKUGEN_ROOT": str(root), "SAKUGEN_CONFIG": str(CONFIG), "SAKUGEN": f"{sys.executable} -m sakugen",
-    }  # fmt: skip
-    subprocess.run(
-        ["sh", ROOT / "deploy" / "bootstrap.sh"], check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE
-    )
+def test_monitoring_begins_at_the_next_midnight_with_a_day_before_it_apart(projects):
+    for project in projects.values():
+        first_day, first_year = project.period
+        assert first_year.start == first_day.end == first_day.start + timedelta(days=1)
+        assert timedelta(days=365) <= first_year.end - first_year.start <= timedelta(days=366)
 
 
 def test_secrets_are_drawn_once_and_only_their_owner_can_read_them(tmp_path):
