@@ -32,3 +32,16 @@ class ComputeSettings(BaseModel):
     def results(self) -> Path:
         """The file of the provisional results."""
         return self.data_dir / "results.sqlite"
+
+
+SAMPLE = """\
+# Sakugen compute. It only reads the journal; all that it writes can be computed anew.
+projects = ["projects/demo-solar.toml"] # the project.toml of each project
+# journal = "ingest/journal.sqlite"     # ingest's journal
+# data_dir = "compute"                  # results.sqlite and the compiled kernels
+# every_s = 5.0                         # with --follow: how often results are computed anew [s]
+
+# [clock]
+# kind = "system"
+"""
+"""A commented sample; a test compares it with the model."""

@@ -333,3 +333,56 @@ def _parameter_misfits(project: ProjectSettings, method: Methodology) -> Iterato
             for point in project.points_with(role):
                 if spec.default is None and project.parameter_for(spec.name, point.id) is None:
                     yield ("parameter",), "", f"{spec.name} [{spec.unit}] is missing for point {point.id!r}"
+
+
+SAMPLE = """\
+# A project: what is measured where, with what, and what was fixed ex ante. Numbers are integers or decimals in quotes.
+id = "demo-solar"
+title = "8.3 MW solar plant, Mongolia"
+jcm_reference = "MN000"
+partner_country = "Mongolia"
+site = "mongolia-farm"
+methodology = "solar-pv"
+methodology_version = "1.0"
+time_zone = "Asia/Ulaanbaatar" # vintages split at its New Year
+
+[crediting_period]
+start = 2025-12-24
+end = 2035-12-24
+
+[[period]]        # a monitoring period, in local dates
+id = "2025-26"
+start = 2025-12-24
+end = 2026-12-24  # the first day that no longer belongs to it
+
+[[point]]
+id = "ac-bus"
+role = "generation"
+rated_power_w = 8_300_000    # bounds every amount
+# nominal_voltage_v = 230    # where the methodology asks for it
+
+[[meter]]
+point = "ac-bus"
+make = "Schneider Electric"
+model = "iEM3255"
+serial = "23148557"          # another serial on the bus: no credit until the exchange is declared
+installed_from = 2025-12-01T00:00:00+08:00
+# installed_until = 2030-12-01T00:00:00+08:00
+accuracy_class = "0.5S"
+
+[meter.calibration]          # without one the result is not creditable
+certificate = "CAL-2025-118"
+date = 2025-11-20
+valid_until = 2028-11-20
+mpe_percent = "0.5"
+source = "accredited laboratory, certificate of 20 November 2025"
+
+[[parameter]]
+name = "EF_RE"
+# point = "ac-bus"           # only for this point
+value = "0.797"
+unit = "tCO2/MWh"
+source = "Additional information on calculating the conservative emission factor of Mongolia"
+mark = "V"                   # V read in the source, S stated, D derived, M unverified, or demonstration
+"""
+"""A commented sample; a test compares it with the model."""

@@ -128,7 +128,7 @@ class Publisher:
         settings = self._settings
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"sakugen-{self._gateway.site}-{self._gateway.gateway}",
+            client_id=f"sakugen/{self._gateway}",
             clean_session=None if settings.protocol == _MQTT5 else True,
             protocol=MQTTProtocolVersion(settings.protocol),
             reconnect_on_failure=False,

@@ -80,7 +80,7 @@ class IngestSettings(_Settings):
     data_dir: Path = Path("data/ingest")
     """Holds journal.sqlite and what belongs to it."""
     shard: Annotated[str, Field(pattern=NAME_PATTERN)] = "main"
-    """Names this ingest; its MQTT client id is `sakugen-ingest-{shard}`."""
+    """Names this ingest; its MQTT client id is `sakugen/ingest/{shard}`."""
     keys_file: Path = Path("keys.toml")
     """The public keys that are trusted; read again when it changes."""
     ack_key_file: Path = Path("ack.key")
@@ -95,3 +95,40 @@ class IngestSettings(_Settings):
     def journal_path(self) -> Path:
         """The journal's SQLite file."""
         return self.data_dir / "journal.sqlite"
+
+
+SAMPLE = """\
+# Sakugen ingest. One instance a shard; it alone writes the journal.
+# data_dir = "data/ingest"             # journal.sqlite and what belongs to it
+# shard = "main"                       # its MQTT client id follows from it
+# keys_file = "keys.toml"              # the public keys that are trusted; read again when it changes
+# ack_key_file = "ack.key"             # the private key that signs acks
+# refused_limit_bytes = 100_000_000    # how large the bin of refused messages may grow [bytes]
+
+[broker]
+# host = "127.0.0.1"
+# port = 1883
+# protocol = 5                         # 4 for MQTT 3.1.1
+# username = "ingest"
+# password_file = "keys/broker.password"
+# keepalive_s = 30
+# session_expiry_s = 604_800           # how long the broker keeps our session while we are away [s]
+# receive_maximum = 256                # records under way to us
+# [broker.tls]
+# ca_file = "keys/ca.pem"              # default: the system's certificates
+# cert_file = "keys/ingest.pem"
+# key_file = "keys/ingest.pem.key"
+
+# [clock]
+# kind = "system"
+
+# [influxdb]                           # without this table nothing is forwarded
+# url = "http://127.0.0.1:8086"
+# api = "auto"                         # "1" = /write, "2" = /api/v2/write
+# bucket = "sakugen"                   # with the 1.x interface the database
+# org = "sakugen"
+# token_file = "keys/influxdb.token"   # 2.x and later
+# username = "ingest"                  # 1.x with authentication
+# password_file = "keys/influxdb.password"
+"""
+"""A commented sample; a test compares it with the model."""

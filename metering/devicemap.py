@@ -5,6 +5,7 @@ because births carry the full text of every map used, and a verifier decodes the
 """
 
 import hashlib
+import re
 import tomllib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -58,6 +59,7 @@ class Tier(StrEnum):
 
 
 Order = Literal["big", "little"]
+_SCALE = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20}|/[0-9]{1,20})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,9 +178,10 @@ class _RegisterModel(BaseModel):
     @field_validator("scale")
     @classmethod
     def _is_positive(cls, text: str) -> str:
+        # No exponents: a birth comes from outside, and 1e999999999 would be a number of a gigabyte.
         try:
-            positive = Fraction(text) > 0
-        except (ValueError, ZeroDivisionError):
+            positive = _SCALE.fullmatch(text) is not None and Fraction(text) > 0
+        except ZeroDivisionError:
             positive = False
         if not positive:
             raise ValueError(f'scale {text!r} must be a positive decimal or fraction, for example "0.1" or "1/3"')

@@ -35,3 +35,16 @@ class RegistrySettings(BaseModel):
     def bundle_dir(self) -> Path:
         """Where finished bundles are kept; all of them can be made again."""
         return self.data_dir / "bundles"
+
+
+SAMPLE = """\
+# Sakugen registry: the statement commands and the HTTP API.
+data_dir = "data/registry"               # statements and finished bundles
+journal = "data/ingest/journal.sqlite"   # ingest's journal, opened read-only
+projects = ["projects/demo-solar.toml"]  # the project.toml of each project
+keys_file = "keys/keys.toml"             # public keys, served as a JSON Web Key Set
+operator_key_file = "keys/operator.key"  # drafting signs with it; the HTTP API never opens it
+# host = "127.0.0.1"                     # nothing here asks who is calling
+# port = 8080                            # 0 lets the system choose
+"""
+"""A commented sample; a test compares it with the model."""

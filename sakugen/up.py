@@ -20,7 +20,7 @@ from sakugen.demo.account import account
 from sakugen.demo.layout import Layout, Ports, write_layout
 from sakugen.demo.run import STARTS
 from sakugen.demo.sites import SITES
-from sakugen.demo.system import System, choose_ports
+from sakugen.demo.system import System, choose_ports, embedded_broker
 
 _LEAD_S = 15.0
 _REFRESH_S = 1.0
@@ -44,7 +44,7 @@ async def run(folder: Path, speed: float, *, open_browser: bool) -> int:
     ports = choose_ports()
     clock = ClockConfig(kind="scaled", start=STARTS, anchor_s=monotonic_s() + _LEAD_S, factor=speed)
     layout = write_layout(folder, ports, clock)
-    async with System(layout, ports, console.print, extras=("compute", "registry", "dashboards")) as system:
+    async with System(layout, embedded_broker(ports, folder), console.print, extras=("compute", "registry", "dashboards")) as system:
         _say_where(console, layout, ports, speed)
         if open_browser:
             webbrowser.open(_console_url(ports))

@@ -83,3 +83,24 @@ class SimulatorSettings(BaseModel):
     def seed_of(self, plant: PlantSettings) -> str:
         """The seed of one plant: adding a plant does not change the others."""
         return f"{self.seed}/{plant.project}"
+
+
+SAMPLE = """\
+# Sakugen simulators. Without any key the three demonstration plants answer on ports 15020 to 15022.
+# seed = 1                                   # the same seed gives the same plants
+# counters_from = 2025-12-01T00:00:00Z       # where the counters begin
+# ledger = "data/simulators/ledger.sqlite"   # every answer served
+
+# [clock]
+# kind = "system"
+
+[[plants]]
+plant = "solar"                              # or "heat-only-boiler", "transformer-stations"
+project = "demo-solar"
+site = "mongolia-farm"
+port = 15020                                 # all devices of a plant, by unit id; 0 takes a free one
+# host = "127.0.0.1"
+# power = "synthetic"                        # "measured" replays one-minute AC power (extra simulators-data)
+# devices = ["ac-bus"]                       # only these answer
+"""
+"""A commented sample; a test compares it with the model."""

@@ -65,3 +65,24 @@ class ConsoleSettings(BaseModel):
         if len(set(ids)) != len(ids):
             raise ValueError("a project is listed twice")
         return projects
+
+
+SAMPLE = """\
+# Sakugen console: the first page. It asks for no password, so it is served to this machine only.
+journal = "data/ingest/journal.sqlite"   # may not exist yet
+results = "data/compute/results.sqlite"  # may not exist yet
+# host = "127.0.0.1"
+# port = 8010                            # 0 takes a free one
+# stale_after_s = 1800.0                 # a reading older than this is marked [s]
+
+# [clock]
+# kind = "system"
+
+[[project]]                              # a column of the page
+id = "demo-solar"
+title = "8.3 MW solar plant, Mongolia"
+site = "mongolia-farm"
+gateway = "gw-solar"
+time_zone = "Asia/Ulaanbaatar"
+"""
+"""A commented sample; a test compares it with the model."""

@@ -28,3 +28,57 @@ def run(config: ConfigOption) -> None:
     from ingest.config import IngestSettings
 
     service.run(load_toml(config, IngestSettings))
+
+
+@app.command()
+def adopt(
+    journal: Annotated[str, typer.Argument(help="The ULID of the journal that was lost, from the last ack.")],
+    config: ConfigOption,
+) -> None:
+    """Declare that this new journal takes over from a lost one, so that gateways send again; ingest must be stopped.
+
+    Example: sakugen ingest adopt 01JD2Q5W0Y3V8T6R4P2N0M8K6H --config ingest.toml
+    """
+    from ingest.adopt import adopt as take_over
+    from ingest.config import IngestSettings
+
+    done = take_over(load_toml(config, IngestSettings), journal)
+    typer.echo(f"journal {done.journal} succeeds {done.succeeds}; start ingest and gateways send what they still hold")
+
+
+@quarantine_app.callback()
+def _group() -> None:
+    """Keep `quarantine list` a verb of its own while it is the only one."""
+
+
+@quarantine_app.command(name="list")
+def list_rows(
+    config: ConfigOption,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """List records refused, held or forked, and holes and incidents; ingest may be running.
+
+    Example: sakugen quarantine list --config ingest.toml
+    """
+    from ingest.config import IngestSettings
+    from ingest.quarantine import rows
+
+    found = rows(load_toml(config, IngestSettings).journal_path)
+    if as_json:
+        typer.echo(json.dumps([asdict(row) for row in found], indent=2))
+        return
+    console = Console(highlight=False)
+    if not found:
+        console.print("nothing is refused, held or forked; no holes, no incidents")
+        return
+    table = Table()
+    for heading in ("what", "since", "gateway", "stream", "record", "times", "why", "digest"):
+        table.add_column(heading, overflow="fold")
+    for row in found:
+        gateway = f"{row.site}/{row.gateway}" if row.site else row.gateway
+        seq = "" if row.seq is None else str(row.seq)
+        table.add_row(
+            row.what, utc_text(row.at_ms), gateway, row.stream, seq, str(row.times), row.reason, (row.digest or "")[:12]
+        )
+    console.print(table)

@@ -66,7 +66,7 @@ def demo(
 
 def up(
     *,
-    speed: Annotated[float, typer.Option(min=1, help="How many times faster than real time the plants run.")] = 600,
+    speed: Annotated[float, typer.Option(min=1, help="How many times faster than real time the plants run.")] = 1800,
     data_dir: DataDirOption = None,
     browser: Annotated[bool, typer.Option(help="Open the first page.")] = True,
 ) -> None:

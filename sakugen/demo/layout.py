@@ -70,21 +70,24 @@ class Layout:
         return self.folder / site.gateway
 
 
-def write_layout(folder: Path, ports: Ports, clock: ClockConfig, broker: Mapping[str, Any] | None = None) -> Layout:
+def write_layout(folder: Path, ports: Ports, clock: ClockConfig, influxdb: Mapping[str, Any] | None = None) -> Layout:
     """Write keys and configuration files into an empty folder.
 
     Args:
         folder: where; made when it is missing.
         ports: where each part listens.
         clock: the clock that all processes follow.
-        broker: the `[broker]` table of gateways and ingest; by default the embedded broker's.
+        influxdb: ingest's `[influxdb]` table; without one nothing is forwarded.
     """
     for name in ("config", "logs", "projects", "ingest", "simulators", "compute", "registry"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     start_ms = clock.build().now_ms()
     keys = keychain.bootstrap(folder / "keys", [site.gateway_name for site in SITES], "operator", start_ms)
     layout = Layout(folder, keys, {site.project: _copy_project(folder, site) for site in SITES})
-    for name, content in _contents(layout, ports, clock, broker or {"host": _LOOPBACK, "port": ports.broker}).items():
+    contents = _contents(layout, ports, clock)
+    if influxdb is not None:
+        contents["ingest"]["influxdb"] = dict(influxdb)
+    for name, content in contents.items():
         layout.config(name).write_text(tomli_w.dumps(content), encoding="utf-8")
     return layout
 
@@ -97,9 +100,8 @@ def _copy_project(folder: Path, site: DemoSite) -> Path:
     return target
 
 
-def _contents(
-    layout: Layout, ports: Ports, clock: ClockConfig, broker: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+def _contents(layout: Layout, ports: Ports, clock: ClockConfig) -> dict[str, dict[str, Any]]:
+    broker = {"host": _LOOPBACK, "port": ports.broker}
     clock_table = clock.model_dump(exclude_none=True)
     projects = [str(path) for path in layout.projects.values()]
     contents: dict[str, dict[str, Any]] = {
@@ -112,7 +114,7 @@ def _contents(
             "data_dir": str(layout.journal.parent),
             "keys_file": str(layout.keys.keys_file),
             "ack_key_file": str(layout.keys.ack_key),
-            "broker": dict(broker),
+            "broker": broker,
             "clock": clock_table,
         },
         "compute": {
@@ -137,7 +139,7 @@ def _contents(
             "project": [_console_project(site) for site in SITES],
         },
     }
-    return contents | {f"gateway-{site.project}": _gateway(layout, site, ports, clock_table, broker) for site in SITES}
+    return contents | {f"gateway-{site.project}": _gateway(layout, site, ports, clock_table) for site in SITES}
 
 
 def _plant(site: DemoSite, ports: Ports) -> dict[str, Any]:
@@ -154,9 +156,7 @@ def _console_project(site: DemoSite) -> dict[str, Any]:
     }
 
 
-def _gateway(
-    layout: Layout, site: DemoSite, ports: Ports, clock: Mapping[str, Any], broker: Mapping[str, Any]
-) -> dict[str, Any]:
+def _gateway(layout: Layout, site: DemoSite, ports: Ports, clock: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "site": site.site,
         "gateway": site.gateway,
@@ -165,7 +165,7 @@ def _gateway(
         "key_file": str(layout.keys.gateways[site.gateway_name]),
         "ack_keys": [layout.keys.ack_public],
         "seal_after_s": SEAL_AFTER_S,
-        "broker": dict(broker),
+        "broker": {"host": _LOOPBACK, "port": ports.broker},
         "clock": dict(clock),
         "device": [_device(device, ports.plants[site.project]) for device in site.devices],
     }

@@ -4,10 +4,11 @@ In: where to work and how long to take. Out: a `Report`. The clock is scaled; ke
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from metering.clock import ClockConfig, monotonic_s
 from metering.errors import SakugenError
@@ -16,7 +17,7 @@ from sakugen.demo.account import Account, account
 from sakugen.demo.layout import Layout, write_layout
 from sakugen.demo.report import ProjectReport, Report, project_report
 from sakugen.demo.sites import SITES
-from sakugen.demo.system import System, choose_ports
+from sakugen.demo.system import Broker, System, choose_ports, embedded_broker
 from sakugen.demo.truth import true_reductions
 
 STARTS = datetime.fromisoformat("2025-12-23T22:00:00+08:00")
@@ -55,7 +56,15 @@ class Timeline:
         return self.anchor_s + share * self.seconds
 
 
-async def run(folder: Path, seconds: float, say: Callable[[str], None], progress: Callable[[float], None]) -> Report:
+async def run(
+    folder: Path,
+    seconds: float,
+    say: Callable[[str], None],
+    progress: Callable[[float], None],
+    *,
+    broker: Broker | None = None,
+    influxdb: Mapping[str, Any] | None = None,
+) -> Report:
     """Run the demonstration.
 
     Args:
@@ -63,6 +72,8 @@ async def run(folder: Path, seconds: float, say: Callable[[str], None], progress
         seconds: how long the fourteen days take, from all parts being up [s].
         say: receives one line for each thing that happens.
         progress: receives the share of the run that is over, from 0 to 1.
+        broker: another broker than the embedded one.
+        influxdb: ingest's `[influxdb]` table; without one nothing is forwarded.
 
     Raises:
         ProcessError: when a part does not start or end.
@@ -70,9 +81,9 @@ async def run(folder: Path, seconds: float, say: Callable[[str], None], progress
     """
     began_s = monotonic_s()
     timeline = Timeline(anchor_s=began_s + _LEAD_S, seconds=seconds)
-    ports = choose_ports()
-    layout = write_layout(folder, ports, timeline.clock())
-    async with System(layout, ports, say) as system:
+    ports = choose_ports(broker)
+    layout = write_layout(folder, ports, timeline.clock(), influxdb)
+    async with System(layout, broker or embedded_broker(ports, folder), say) as system:
         if monotonic_s() > timeline.anchor_s:
             raise DemoError(f"the parts took longer than {_LEAD_S:.0f} s to start; end other work on this machine, try again")
         await _play(system, timeline, say, progress)

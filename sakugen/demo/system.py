@@ -7,8 +7,10 @@ import asyncio
 import socket
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from sakugen.broker import EmbeddedBroker
 from sakugen.demo.layout import Layout, Ports
@@ -20,8 +22,30 @@ _READY_WITHIN_S = 90.0
 _DRAIN_WITHIN_S = 60.0
 
 
-def choose_ports() -> Ports:
-    """Find a free port on loopback for each part."""
+class Broker(Protocol):
+    """An MQTT broker on loopback that can be ended and started again: the embedded one, or a mosquitto."""
+
+    port: int
+
+    def start(self) -> None:
+        """Start it and wait until it accepts connections."""
+
+    def stop(self) -> None:
+        """End it."""
+
+
+def embedded_broker(ports: Ports, folder: Path) -> Broker:
+    """The broker that needs nothing installed."""
+    return EmbeddedBroker(ports.broker, folder)
+
+
+def choose_ports(broker: Broker | None = None) -> Ports:
+    """Find a free port on loopback for each part; a broker that is there already keeps its own."""
+    ports = _free_ports()
+    return ports if broker is None else replace(ports, broker=broker.port)
+
+
+def _free_ports() -> Ports:
     holders = [socket.socket() for _ in range(3 + len(SITES))]
     try:
         for holder in holders:
@@ -38,19 +62,19 @@ class System(AbstractAsyncContextManager["System"]):
     """The running parts; `async with` starts them and ends them."""
 
     def __init__(
-        self, layout: Layout, ports: Ports, say: Callable[[str], None], *, extras: Sequence[str] = ()
+        self, layout: Layout, broker: Broker, say: Callable[[str], None], *, extras: Sequence[str] = ()
     ) -> None:
         """Note what to run; nothing is started.
 
         Args:
             layout: the files.
-            ports: where each part listens.
+            broker: the broker, not started.
             say: receives one line for each part that is up.
             extras: parts that the main job does not need: "compute", "registry", "dashboards".
         """
         self._layout = layout
         self._say = say
-        self._broker = EmbeddedBroker(ports.broker, layout.folder)
+        self._broker = broker
         self._simulators = self._child("simulators", ["simulate", "run"])
         self._ingest = self._child("ingest", ["ingest", "run"])
         self._gateways = [self._child(f"gateway-{site.project}", ["gateway", "run"]) for site in SITES]

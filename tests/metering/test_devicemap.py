@@ -98,3 +98,23 @@ def test_a_map_whose_text_differs_in_a_space_is_another_map():
 
 def test_the_tiers_are_the_three_that_statements_know():
     assert [tier.value for tier in Tier] == ["unverified", "cross-checked", "bench"]
+
+
+@pytest.mark.parametrize("scale", ["1e9", "1e999999999", "1/0", "-1", "", "0", "inf", "1" * 21])
+def test_scale_is_a_plain_decimal_or_fraction_so_that_no_birth_can_exhaust_memory(scale: str) -> None:
+    text = f"""
+schema = "sakugen.devicemap/1"
+make = "Test"
+model = "Scale"
+tier = "unverified"
+source = [{{ title = "written for this test", read = "nothing" }}]
+[[register]]
+name = "power"
+measurand = "active_power_w"
+function = 3
+address = 1
+type = "u16"
+scale = "{scale}"
+"""
+    with pytest.raises(DeviceMapError, match="positive decimal or fraction"):
+        parse_device_map(text)

@@ -4,12 +4,15 @@ import json
 import re
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import click
 import pytest
 import typer.main
+from pydantic import BaseModel
 
+from sakugen.cli.config import Process, model_of, sample_of
 from sakugen.cli.main import app
 
 ROOT = Path(__file__).parents[2]
@@ -93,12 +96,37 @@ def test_file_with_an_unclear_name_asks_what_it_is_for(tmp_path: Path) -> None:
     "process", ["gateway", "ingest", "compute", "registry", "dashboards", "simulators", "project"]
 )
 def test_each_process_has_a_sample_that_passes_its_own_check(process: str, tmp_path: Path) -> None:
-    sample = run("config", "sample", process).stdout
+    printed = run("config", "sample", process)
+    assert printed.returncode == 0
+    sample = printed.stdout
     ack_key = run("keys", "new", "ingest", str(tmp_path / "ack.key")).stdout.strip()
     file = tmp_path / f"{process}.toml"
     file.write_text(sample.replace("PASTE THE PUBLIC ACK KEY OF INGEST HERE", ack_key))
     ended = run("config", "check", str(file))
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def keys_of(model: type[BaseModel], seen: frozenset[type] = frozenset()) -> set[str]:
+    found: set[str] = set()
+    for name, field in model.model_fields.items():
+        found.add(field.alias or name)
+        for nested in nested_models(field.annotation):
+            if nested not in seen:
+                found |= keys_of(nested, seen | {nested})
+    return found
+
+
+def nested_models(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in typing.get_args(annotation) for model in nested_models(part)]
+
+
+@pytest.mark.parametrize("process", list(Process))
+def test_each_sample_mentions_every_key_that_its_model_knows(process: Process) -> None:
+    sample = sample_of(process)
+    unmentioned = {key for key in keys_of(model_of(process)) if not re.search(rf"\b{key}\b", sample)}
+    assert unmentioned <= {"anchor_s", "factor", "start"}, "only a scaled clock's keys may be left out"
 
 
 def test_no_service_starts_from_a_file_with_faults(tmp_path: Path) -> None:
