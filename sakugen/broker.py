@@ -1,12 +1,13 @@
 """The embedded MQTT broker of `sakugen up` and `sakugen demo`: iotcore in a child process, bound to loopback.
 
-It keeps nothing over a restart, which the system does not need: only the end-to-end ack is a guarantee. Its defaults would
-not do (all interfaces, payloads of 20 kB, MQTT 3.1.1 only), so it is always started from a configuration of our own.
+It keeps nothing over a restart, which the system does not need: only the end-to-end ack is a guarantee. Its defaults
+would not do (all interfaces, payloads of 20 kB, MQTT 3.1.1 only), so it is always started from a configuration of our
+own.
 """
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from iotcore import Broker
 
@@ -36,7 +37,7 @@ dynamic_filters = true
 _HEADER_BYTES = 4096  # the limit counts topic and properties too; a packet over it drops the connection for ever
 
 
-class EmbeddedBroker(AbstractContextManager["EmbeddedBroker"]):
+class EmbeddedBroker:
     """One MQTT 5 listener on loopback."""
 
     def __init__(self, port: int, config_dir: Path, host: str = "127.0.0.1") -> None:
@@ -69,7 +70,7 @@ class EmbeddedBroker(AbstractContextManager["EmbeddedBroker"]):
             self._broker.stop()
             self._broker = None
 
-    def __enter__(self) -> "EmbeddedBroker":
+    def __enter__(self) -> Self:
         """Start it."""
         self.start()
         return self

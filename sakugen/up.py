@@ -1,7 +1,7 @@
 """`sakugen up`: three simulated plants and everything behind them, until Ctrl-C.
 
-In: an empty folder and a speed. It prints where to look, shows live progress, opens the first page, and ends the parts in the
-order that loses nothing: gateways first, each sending what it has read.
+In: an empty folder and a speed. It prints where to look, shows live progress, opens the first page, and ends the parts
+in the order that loses nothing: gateways first, each sending what it has read.
 """
 
 import asyncio
@@ -44,7 +44,9 @@ async def run(folder: Path, speed: float, *, open_browser: bool) -> int:
     ports = choose_ports()
     clock = ClockConfig(kind="scaled", start=STARTS, anchor_s=monotonic_s() + _LEAD_S, factor=speed)
     layout = write_layout(folder, ports, clock)
-    async with System(layout, embedded_broker(ports, folder), console.print, extras=("compute", "registry", "dashboards")) as system:
+    async with System(
+        layout, embedded_broker(ports, folder), console.print, extras=("compute", "registry", "dashboards")
+    ) as system:
         _say_where(console, layout, ports, speed)
         if open_browser:
             webbrowser.open(_console_url(ports))

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -70,7 +70,7 @@ def _compute(settings: "ComputeSettings", project: str | None, period: str | Non
     return [compute_once(file, settings.journal, period) for id_, file in files.items() if project in (None, id_)]
 
 
-def _plain(value: object) -> Any:
+def _plain(value: object) -> str:
     return str(value) if isinstance(value, Fraction) else repr(value)
 
 

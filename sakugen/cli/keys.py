@@ -44,7 +44,9 @@ def enrol(
 @app.command()
 def bootstrap(
     folder: Annotated[Path, typer.Argument(help="A new folder for the keys.")],
-    gateway: Annotated[list[str] | None, typer.Option(help="A gateway, site/gateway; may be given more than once.")] = None,
+    gateway: Annotated[
+        list[str] | None, typer.Option(help="A gateway, site/gateway; may be given more than once.")
+    ] = None,
     operator: Annotated[str, typer.Option(help="The operator who signs statements.")] = "operator",
 ) -> None:
     """Make the first set: ingest's ack key, the operator's key, a key for each gateway, and keys.toml.
@@ -53,4 +55,4 @@ def bootstrap(
     """
     chain = keychain.bootstrap(folder, gateway or [], operator, SystemClock().now_ms())
     typer.echo(f"{chain.keys_file}: {len(chain.gateways) + 2} keys. Give each gateway its own file and the ack key:")
-    typer.echo(f"  ack_keys = [\"{chain.ack_public}\"]")
+    typer.echo(f'  ack_keys = ["{chain.ack_public}"]')

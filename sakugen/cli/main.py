@@ -79,7 +79,9 @@ def _explain_missing(error: ModuleNotFoundError) -> None:
     sys.exit(2)
 
 
-_OUR_PACKAGES = frozenset({"metering", "simulators", "gateway", "ingest", "compute", "registry", "dashboards", "sakugen"})
+_OUR_PACKAGES = frozenset(
+    {"metering", "simulators", "gateway", "ingest", "compute", "registry", "dashboards", "sakugen"}
+)
 _EXTRAS = {
     "gateway": {"pymodbus", "paho"},
     "ingest": {"influxdb_client"},

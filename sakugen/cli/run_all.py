@@ -27,7 +27,9 @@ def add_to(app: typer.Typer) -> None:
 
 def demo(
     *,
-    seconds: Annotated[float, typer.Option(min=20, help="How long the fourteen days take, from all parts being up.")] = 90,
+    seconds: Annotated[
+        float, typer.Option(min=20, help="How long the fourteen days take, from all parts being up.")
+    ] = 90,
     data_dir: DataDirOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -52,8 +54,11 @@ def demo(
         for table in report.tables():
             out.print(table)
         for project in report.projects:
-            out.print(f"{project.account.project}: not creditable, blocked by {', '.join(project.blocked_by)}"
-                      if not project.creditable else f"{project.account.project}: creditable")
+            out.print(
+                f"{project.account.project}: not creditable, blocked by {', '.join(project.blocked_by)}"
+                if not project.creditable
+                else f"{project.account.project}: creditable"
+            )
         out.print(f"{'OK' if report.ok else 'NOT OK'} in {report.wall_s:.0f} s")
     for fault in report.faults:
         console.print(f"[red]fault[/] {fault}")
@@ -84,7 +89,9 @@ def _work_folder(data_dir: Path | None) -> Path:
         return Path(tempfile.mkdtemp(prefix="sakugen-"))
     data_dir.mkdir(parents=True, exist_ok=True)
     if any(data_dir.iterdir()):
-        raise typer.BadParameter(f"{data_dir} is not empty; every run starts with an empty folder", param_hint="--data-dir")
+        raise typer.BadParameter(
+            f"{data_dir} is not empty; every run starts with an empty folder", param_hint="--data-dir"
+        )
     return data_dir.absolute()
 
 

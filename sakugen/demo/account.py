@@ -1,7 +1,7 @@
 """The reckoning: what the meters served against what the journal holds. Pure but for reading the two files.
 
-In: the simulators' ledger and the journal's records. Out: readings served, committed, lost, doubled, wrong, per project.
-A reading is one point's value in one answer; an answer is one block of registers.
+In: the simulators' ledger and the journal's records. Out: readings served, committed, lost, doubled, wrong, per
+project. A reading is one point's value in one answer; an answer is one block of registers.
 """
 
 from collections.abc import Iterable, Iterator
@@ -163,7 +163,8 @@ def _answers(
 def _in_readings(project: str, served: Iterable[ServedAnswer], result: Score, contents: Contents) -> Account:
     def readings(answers: Iterable[ServedAnswer | JournalledAnswer]) -> int:
         return sum(
-            contents.points_in.get((each.device, each.function, each.address, len(each.words) // 2), 1) for each in answers
+            contents.points_in.get((each.device, each.function, each.address, len(each.words) // 2), 1)
+            for each in answers
         )
 
     return Account(

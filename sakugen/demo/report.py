@@ -12,8 +12,8 @@ from sakugen.demo.statements import Drawn
 _VINTAGES = 2
 _SHOWN_PLACES = 3
 _STEP_TCO2E = 0.01
-"""The truth is a float of the physics, the readings are register steps: two steps of the coarsest register, 1 kWh of heat, are
-less than this much [tCO2e]."""
+"""The truth is a float of the physics, the readings are register steps: two steps of the coarsest register, 1 kWh of
+heat, are less than this much [tCO2e]."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ async def run(
     layout = write_layout(folder, ports, timeline.clock(), influxdb)
     async with System(layout, broker or embedded_broker(ports, folder), say) as system:
         if monotonic_s() > timeline.anchor_s:
-            raise DemoError(f"the parts took longer than {_LEAD_S:.0f} s to start; end other work on this machine, try again")
+            raise DemoError(
+                f"the parts took longer than {_LEAD_S:.0f} s to start; end other work on this machine, try again"
+            )
         await _play(system, timeline, say, progress)
         if dead := system.dead():
             raise DemoError(f"{dead[0].name} ended by itself; see {dead[0].log}")

@@ -1,6 +1,7 @@
-"""All parts of one installation as child processes: started in the order of the flow, ended in the order that loses nothing.
+"""All parts of one installation as child processes, started in the order of the flow.
 
-In: a layout. The embedded broker is a child too. `cut_broker` and `kill_ingest` are the faults of the demonstration.
+They end in the order that loses nothing. In: a layout and a broker. `cut_broker` and `kill_ingest` are the faults of
+the demonstration.
 """
 
 import asyncio
@@ -78,7 +79,11 @@ class System(AbstractAsyncContextManager["System"]):
         self._simulators = self._child("simulators", ["simulate", "run"])
         self._ingest = self._child("ingest", ["ingest", "run"])
         self._gateways = [self._child(f"gateway-{site.project}", ["gateway", "run"]) for site in SITES]
-        verbs = {"compute": ["compute", "run", "--follow"], "registry": ["registry", "run"], "dashboards": ["dashboards", "console"]}
+        verbs = {
+            "compute": ["compute", "run", "--follow"],
+            "registry": ["registry", "run"],
+            "dashboards": ["dashboards", "console"],
+        }
         self._extras = [self._child(name, verbs[name]) for name in extras]
 
     def _child(self, name: str, verb: list[str]) -> Child:

@@ -1,4 +1,4 @@
-"""The main job with real parts, as a user runs it: `sakugen demo`, and what a verifier does with what it leaves behind."""
+"""The main job with real parts, as a user runs it, and what a verifier does with what it leaves behind."""
 
 import io
 import json
@@ -129,7 +129,9 @@ def test_a_changed_statement_fails_the_check(demo: tuple[Path, dict[str, Any]], 
     bundle = altered(
         folder / "bundles/demo-solar.zip",
         tmp_path / "altered.zip",
-        lambda name, data: data.replace(stated, b'"whole_tonnes":%d' % (tonnes + 1)) if name == "statement.json" else data,
+        lambda name, data: (
+            data.replace(stated, b'"whole_tonnes":%d' % (tonnes + 1)) if name == "statement.json" else data
+        ),
     )
     status, said = verify(bundle, folder / "keys/keys.toml")
     assert status == 1

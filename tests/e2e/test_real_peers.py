@@ -29,7 +29,7 @@ Rows = dict[tuple[str, str, int], float]
 def in_journal(journal: Path, project: str) -> Rows:
     evidence = collect(each.data for each in JournalReader(journal).records(project, 0, INT64_MAX))
     rows: Rows = {}
-    for point, name in evidence.keys():
+    for point, name in evidence.by_key:
         series = evidence.series(point, name)
         for slot_ms, value, quality in zip(series.time_ms, series.value, series.quality, strict=True):
             if quality == Quality.OK:
@@ -59,9 +59,7 @@ def test_every_good_reading_of_the_journal_is_in_influxdb_with_the_same_float64(
     mosquitto.stop()
     table = {"url": f"http://127.0.0.1:{influxd.port}", "bucket": DATABASE}
     said: list[str] = []
-    report = asyncio.run(
-        run(tmp_path / "run", 40.0, said.append, lambda _: None, broker=mosquitto, influxdb=table)
-    )
+    report = asyncio.run(run(tmp_path / "run", 40.0, said.append, lambda _: None, broker=mosquitto, influxdb=table))
     assert report.faults == []
     for site in SITES:
         committed = in_journal(tmp_path / "run/ingest/journal.sqlite", site.project)

@@ -17,9 +17,10 @@ from sakugen.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = """
-up demo gateway:run|check|scan|plan|poll devices:list|show|test ingest:run|adopt quarantine:list|replay reconcile declare
-compute:run|explain|warm|fleet methodologies:list|show|new-project statement:draft|submit|opinion|export verify registry:run
-dashboards:build|console simulate:run|backfill|fault|score config:sample|check keys:new|enrol|revoke|bootstrap
+up demo gateway:run|check|scan|plan|poll devices:list|show|test ingest:run|adopt quarantine:list|replay
+reconcile declare compute:run|explain|warm|fleet methodologies:list|show|new-project
+statement:draft|submit|opinion|export verify registry:run dashboards:build|console
+simulate:run|backfill|fault|score config:sample|check keys:new|enrol|revoke|bootstrap
 """
 
 
@@ -92,9 +93,7 @@ def test_file_with_an_unclear_name_asks_what_it_is_for(tmp_path: Path) -> None:
     assert "--process" in ended.stderr
 
 
-@pytest.mark.parametrize(
-    "process", ["gateway", "ingest", "compute", "registry", "dashboards", "simulators", "project"]
-)
+@pytest.mark.parametrize("process", ["gateway", "ingest", "compute", "registry", "dashboards", "simulators", "project"])
 def test_each_process_has_a_sample_that_passes_its_own_check(process: str, tmp_path: Path) -> None:
     printed = run("config", "sample", process)
     assert printed.returncode == 0

@@ -64,7 +64,8 @@ def birth() -> record.Birth:
     )
     return record.Birth(
         site="s", gateway="g", stream=STREAM, seq=1, prev=None, clock=CLOCK, mono_ms=0, project="p", mode="live",
-        agent="test", time_factor=10.0, config_digest=DIGEST, after=None, device_maps={MAP_DIGEST: MAP}, groups=(group,),
+        agent="test", time_factor=10.0, config_digest=DIGEST, after=None, device_maps={MAP_DIGEST: MAP},
+        groups=(group,),
     )  # fmt: skip
 
 
