@@ -11,7 +11,7 @@ from metering.decode import Block, decode_in, register_words, unpack_words
 from metering.devicemap import DeviceMap, Register, parse_device_map
 from metering.errors import DeviceMapError
 from metering.quality import Quality
-from metering.record import Birth, GroupPart, GroupReadings, Readings, misfit
+from metering.record import Birth, Dropped, GroupPart, GroupReadings, Readings, misfit
 from registry.evidence import Link
 
 _FROM_WORDS = frozenset({Quality.SENTINEL, Quality.OUT_OF_RANGE})
@@ -50,7 +50,7 @@ def redecode(links: Iterable[Link]) -> Decoded:
             governing[record.stream] = record
             births[record.stream], wrong = _groups(record)
             faults += [f"{link.where}: {sentence}" for sentence in wrong]
-        elif isinstance(record, Readings):
+        elif isinstance(record, Readings | Dropped):  # a thinned record keeps readings of those it stands for
             birth = governing.get(record.stream)
             problem = "no birth before it in the evidence" if birth is None else misfit(record, birth)
             if problem is not None:
@@ -93,16 +93,8 @@ def _register(device_map: DeviceMap | None, name: str, measurand: str) -> Regist
 
 def _compare(readings: GroupReadings, group: _Group) -> Iterator[str]:
     codes = {(point, slot): Quality(code) for point, slot, code in readings.quality if code in set(Quality)}
-    expected = sum(block.count for block in group.blocks)
     for slot, slot_ms in enumerate(readings.slots):
-        try:
-            words = unpack_words(readings.raw[slot])
-        except ValueError as fault:
-            yield f"group {readings.group} slot {slot_ms}: {fault}"
-            continue
-        if words and len(words) != expected:
-            yield f"group {readings.group} slot {slot_ms}: {len(words)} raw words, its blocks have {expected}"
-            continue
+        words = unpack_words(readings.raw[slot])  # as many as the blocks have, or none: else the record is a misfit
         for point, register in enumerate(group.registers):
             stated = readings.values[point][slot]
             code = codes.get((point, slot), Quality.OK)

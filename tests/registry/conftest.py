@@ -134,18 +134,18 @@ class Plant:
             record.Gap(**self._common(), from_ms=from_ms, to_ms=to_ms, group=None, reason=Quality.AGENT_DOWN.label)
         )
 
-    def instead_of(self, lost: list[bytes], from_ms: int, to_ms: int) -> bytes:
+    def instead_of(self, lost: list[bytes], from_ms: int, to_ms: int, **changes) -> bytes:
         """Give up records that were written last, and stand for them."""
         first, last = record.parse(lost[0]), record.parse(lost[-1])
         self.seq, self.prev = first.seq - 1, first.prev
+        fields = {"kind": "dropped", "reason": "outbox full"} | changes
         body = record.Dropped(
             **self._common(),
-            kind="dropped",
             through=last.seq,
             replaces=record.digest_of(lost[-1]),
             from_ms=from_ms,
             to_ms=to_ms,
-            reason="full",
+            **fields,
         )
         self.seq = last.seq
         return self._add(body)

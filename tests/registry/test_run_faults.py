@@ -55,6 +55,25 @@ def test_a_run_listed_twice_or_in_another_order_is_seen(plant):
     assert "is not in the bundle as such" in run_faults([found[0], *found], found, runs)[0]
 
 
+def test_a_stream_on_one_side_only_is_named(plant, signers):
+    _plant(plant)
+    other = type(plant)(signers.gateway, stream="01KDMZNGG028T5CY4TQKFF04HN")
+    other.birth()
+    alone, both = (chained_runs(map(Link.of, records)) for records in (plant.records, plant.records + other.records))
+    assert run_faults(run_list(both), run_list(alone), alone)[0] == (
+        f"stream {other.stream} is missing: the statement lists it, the bundle has no record of it"
+    )
+    extra, run = run_faults(run_list(alone), run_list(both), both)
+    assert extra == f"stream {other.stream} is extra: the bundle has it, the statement does not list it"
+    assert run.endswith("is in the bundle, and the statement does not list it as such")
+
+
+def test_a_list_of_something_else_is_told(plant):
+    runs = _runs(_plant(plant), [1, 2])
+    for stated in (None, {}, [None], [{"stream": plant.stream}]):
+        assert run_faults(stated, run_list(runs), runs) == ["/evidence/runs: not a list of runs"]
+
+
 def test_spans_are_subtracted_to_the_number():
     assert _beyond([(1, 10)], [(3, 4), (6, 6)]) == [(1, 2), (5, 5), (7, 10)]
     assert _beyond([(1, 2), (5, 9)], [(2, 6)]) == [(1, 1), (7, 9)]
