@@ -77,6 +77,24 @@ def test_entries_that_share_their_bytes_are_refused(tmp_path):
         read_bundle(path)
 
 
+def test_a_local_header_that_points_beyond_the_end_is_refused(tmp_path):
+    """The length of a name, in the header before the bytes of the last entry."""
+    path = _zip(tmp_path, [("project.toml", b"a"), ("keys.toml", b"b" * 100)])
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"PK\x03\x04") + 26
+    data[at : at + 2] = b"\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match=r"keys\.toml ends after 0 of 100 bytes"):
+        read_bundle(path)
+
+
+def test_entries_are_read_from_where_the_directory_says(tmp_path):
+    """Something stands before the archive, as before one that unpacks itself."""
+    path = _written(FILES, tmp_path)
+    path.write_bytes(b"#!/bin/sh\n" + path.read_bytes())
+    assert {name: data for name, data in read_bundle(path).items() if name != MANIFEST} == FILES
+
+
 def test_too_many_entries_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("registry.bundle._MAX_ENTRIES", 3)
     with pytest.raises(BundleError, match="at most 3"):
