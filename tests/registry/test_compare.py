@@ -21,6 +21,7 @@ def test_each_difference_names_pointer_stated_and_found():
 
 def test_a_longer_list_and_another_type_are_seen():
     assert [str(d) for d in differences([1], [1, 2])] == ["/1: stated absent, found 2"]
+    assert [str(d) for d in differences([1, [2]], [1, [3]])] == ["/1/0: stated 2, found 3"]
     assert [str(d) for d in differences({"a": "1"}, {"a": 1})] == ['/a: stated "1", found 1']
 
 
