@@ -128,7 +128,8 @@ class Publisher:
         settings = self._settings
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"sakugen/{self._gateway}",
+            # No name holds a colon, so this id is one gateway's; of a slash in it the embedded broker would die.
+            client_id=f"sakugen:{self._gateway.site}:{self._gateway.gateway}",
             clean_session=None if settings.protocol == _MQTT5 else True,
             protocol=MQTTProtocolVersion(settings.protocol),
             reconnect_on_failure=False,

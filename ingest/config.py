@@ -80,7 +80,7 @@ class IngestSettings(_Settings):
     data_dir: Path = Path("data/ingest")
     """Holds journal.sqlite and what belongs to it."""
     shard: Annotated[str, Field(pattern=NAME_PATTERN)] = "main"
-    """Names this ingest; its MQTT client id is `sakugen/ingest/{shard}`."""
+    """Names this ingest; its MQTT client id is `sakugen:ingest:{shard}`."""
     keys_file: Path = Path("keys.toml")
     """The public keys that are trusted; read again when it changes."""
     ack_key_file: Path = Path("ack.key")

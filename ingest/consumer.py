@@ -59,13 +59,13 @@ class Consumer:
 
         Args:
             settings: the broker.
-            shard: names the session: the client id is `sakugen/ingest/{shard}`.
+            shard: names the session: the client id is `sakugen:ingest:{shard}`.
             clock: for waits in real time.
             journal: the ULID of the journal, for people who read the retained `online` message.
             run: the ULID of this start.
         """
         self._settings = settings
-        self._client_id = f"sakugen/ingest/{shard}"
+        self._client_id = f"sakugen:ingest:{shard}"
         self._topic = online_topic(shard)
         self._clock = clock
         self._run = run
