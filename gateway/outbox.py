@@ -109,6 +109,8 @@ class Outbox:
         Returns:
             The exact bytes of the birth's record.
         """
+        if clock_was_ahead and self.state().pending_slots:
+            self._seal_apart(birth, start_ms)
         text = birth_to_json(birth)
         digest = hashlib.sha256(text.encode()).hexdigest()
         stamp = self._stamp()
@@ -174,6 +176,13 @@ class Outbox:
             "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
         ).fetchone()
         return OutboxState(self._stream, pending, waiting, oldest, pages * page_bytes)
+
+    def _seal_apart(self, birth: BirthBody, start_ms: int) -> None:
+        """Slots increase within a stream, so those that lie ahead must not begin the one that follows."""
+        if self._stream:
+            self.seal()
+        else:  # left by an earlier run
+            self.begin_stream(birth, start_ms)
 
     def _admit(self, db: Connection, entry: Entry, stamp: Stamp) -> bool:
         readings = len(entry.values) if isinstance(entry, SlotReading) else 0

@@ -50,9 +50,16 @@ class SqliteShelf:
 
     def digest_at(self, stream: str, through: int) -> str | None:
         """The chain's digest after a sequence number; None when it can no longer be told."""
-        row = self._store.db.execute(
-            "SELECT chain FROM record WHERE stream = :stream AND through = :at "
-            "UNION ALL SELECT prev FROM record WHERE stream = :stream AND seq = :at + 1 "
+        db = self._store.db
+        # The record with the largest number up to there ends there, or it is not held any more.
+        found = db.execute(
+            "SELECT through, chain FROM record WHERE stream = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+            (stream, through),
+        ).fetchone()
+        if found is not None and found[0] == through:
+            return None if found[1] is None else str(found[1])
+        row = db.execute(
+            "SELECT prev FROM record WHERE stream = :stream AND seq = :at + 1 "
             "UNION ALL SELECT last_digest FROM stream WHERE id = :stream AND last_seq = :at LIMIT 1",
             {"stream": stream, "at": through},
         ).fetchone()
@@ -62,7 +69,9 @@ class SqliteShelf:
         """Carry out a verdict in one transaction."""
         with self._store.transaction() as db:
             for stream, through in verdict.let_go.items():
-                db.execute("UPDATE record SET acked = 1 WHERE stream = ? AND through <= ?", (stream, through))
+                db.execute(
+                    "UPDATE record SET acked = 1 WHERE acked = 0 AND stream = ? AND through <= ?", (stream, through)
+                )
                 db.execute("UPDATE stream SET acked = ? WHERE id = ?", (through, stream))
             for stream, after in verdict.again.items():
                 self._want_again(db, stream, after)
@@ -80,12 +89,9 @@ class SqliteShelf:
             How many records went. Only a stream's oldest go, so that what is left stays one piece of chain.
         """
         with self._store.transaction() as db:
-            return db.execute(
-                "DELETE FROM record AS r WHERE acked = 1 AND sealed_ms < :before AND NOT EXISTS ("
-                "SELECT 1 FROM record AS k WHERE k.stream = r.stream AND k.seq < r.seq "
-                "AND (k.acked = 0 OR k.sealed_ms >= :before))",
-                {"before": before_ms},
-            ).rowcount
+            return sum(
+                _prune_stream(db, stream, before_ms) for (stream,) in db.execute("SELECT id FROM stream").fetchall()
+            )
 
     def prune_older_than(self, keep_days: int, now_ms: int) -> int:
         """Delete copies that are older than `keep_days` at an instant [ms since the Unix epoch]; tells how many."""
@@ -110,3 +116,13 @@ class SqliteShelf:
             "INSERT INTO record (stream, seq, through, chain, sealed_ms, data) VALUES (?, 0, ?, ?, 0, ?)",
             (stream, oldest_seq - 1, before, self._horizon(stream, oldest_seq, before)),
         )
+
+
+def _prune_stream(db: sqlite3.Connection, stream: str, before_ms: int) -> int:
+    kept = db.execute(
+        "SELECT seq FROM record WHERE stream = ? AND (acked = 0 OR sealed_ms >= ?) ORDER BY seq LIMIT 1",
+        (stream, before_ms),
+    ).fetchone()
+    if kept is None:
+        return db.execute("DELETE FROM record WHERE stream = ?", (stream,)).rowcount
+    return db.execute("DELETE FROM record WHERE stream = ? AND seq < ?", (stream, kept[0])).rowcount

@@ -205,8 +205,30 @@ def test_after_a_clock_that_was_ahead_slots_begin_anew_in_a_new_stream_without_a
         outbox.begin_stream(birth(), START_MS, clock_was_ahead=True)
         outbox.commit([slot(1)])
         outbox.seal()
-        assert kinds(outbox) == ["birth", "birth", "readings", "readings"]
+        assert kinds(outbox) == ["birth", "readings", "birth", "readings"]
         assert len({record.stream for record in records(outbox)}) == 2
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_slots_pending_from_a_clock_that_was_ahead_are_not_in_the_stream_in_which_slots_begin_anew(
+    new_outbox, birth, slot, restarted
+):
+    def begin_anew(outbox) -> None:
+        outbox.begin_stream(birth(), START_MS, clock_was_ahead=True)
+        outbox.commit([slot(1)])
+        outbox.seal()
+
+    with new_outbox() as outbox:
+        outbox.begin_stream(birth(), START_MS)
+        outbox.commit([slot(500)])
+        if not restarted:
+            begin_anew(outbox)
+    with new_outbox() as outbox:
+        if restarted:
+            begin_anew(outbox)
+        found = {record.stream: slots_of(record) for record in records(outbox) if record.kind == "readings"}
+        assert [record.kind for record in records(outbox)].count("gap") == 0
+    assert [found[stream] for stream in sorted(found)] == [[500], [1]]
 
 
 def test_a_second_process_cannot_open_the_outbox(new_outbox):
