@@ -120,3 +120,15 @@ def test_a_list_is_filtered_and_goes_on_behind_a_place(path):
 def test_writing_needs_the_lock(path):
     with pytest.raises(RuntimeError, match="open the statement store"):
         _add(StatementStore(path))
+
+
+def test_nothing_can_be_said_of_a_statement_that_is_not_there(path):
+    with StatementStore(path) as store, pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        store._writer.execute("INSERT INTO signature (digest, role, jws) VALUES ('x', 'operator', 'y')")
+
+
+def test_the_file_is_closed_when_the_writer_is_done(path):
+    with StatementStore(path) as store:
+        writer = store._writer
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        writer.execute("SELECT 1")
