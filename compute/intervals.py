@@ -67,7 +67,10 @@ class CounterReadings:
     """The readings of one counter, with what decides whether each may count. Arrays of one length, by slot."""
 
     time_ms: Ints
+    request_ms: Ints
+    """When the request went out, not after its answer [ms]."""
     answer_ms: Ints
+    """When the answer was in [ms]."""
     value: Ints
     """What the register showed [quanta]; 0 where it is not usable."""
     step: Ints
@@ -105,7 +108,8 @@ def counter_pairs(readings: CounterReadings, rate: Rate) -> Pairs:
     code = np.zeros(size, np.uint8)
     count = int(
         kernels.counter_pairs(
-            readings.time_ms, readings.answer_ms, readings.value, readings.step, readings.epoch, readings.usable,
+            readings.time_ms, readings.request_ms, readings.answer_ms, readings.value,
+            readings.step, readings.epoch, readings.usable,
             rate.num, rate.den, readings.modulus, readings.resettable,
             first, second, low, high, limit, code,
         )

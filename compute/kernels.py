@@ -88,6 +88,7 @@ def _judge(earlier: int, later: int, most: int, modulus: int, resettable: bool) 
 @njit(cache=True, nogil=True)
 def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not objects
     time_ms: Ints,
+    request_ms: Ints,
     answer_ms: Ints,
     value: Ints,
     step: Ints,
@@ -110,6 +111,7 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not 
 
     Args:
         time_ms: the slots, strictly increasing [ms].
+        request_ms: when each request went out, not after its answer [ms].
         answer_ms: when each answer was in [ms].
         value: what the register showed [quanta].
         step: one register step at each reading [quanta].
@@ -134,10 +136,9 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not 
         if usable[index] == 0:
             continue
         if last >= 0:
-            span_ms = answer_ms[index] - answer_ms[last]
-            ordered = span_ms > 0
-            if not ordered:
-                span_ms = time_ms[index] - time_ms[last]
+            ordered = answer_ms[index] > answer_ms[last]
+            # A value is taken between request and answer, so this is the longest that can lie between the two.
+            span_ms = answer_ms[index] - request_ms[last] if ordered else time_ms[index] - time_ms[last]
             most = possible_amount(span_ms, rate_num, rate_den, max(step[last], step[index]))
             if most == OVERFLOW:
                 return OVERFLOW

@@ -44,6 +44,7 @@ def _judge(earlier: int, later: int, most: int, modulus: int, resettable: bool) 
 
 def counter_pairs(  # noqa: PLR0913, PLR0917 - as in kernels
     time_ms: Sequence[int],
+    request_ms: Sequence[int],
     answer_ms: Sequence[int],
     value: Sequence[int],
     step: Sequence[int],
@@ -65,7 +66,8 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - as in kernels
     rows: list[tuple[int, int, int, int, int, int]] = []
     for i, j in pairwise(kept):
         answered_apart_ms = int(answer_ms[j]) - int(answer_ms[i])
-        span_ms = answered_apart_ms if answered_apart_ms > 0 else int(time_ms[j]) - int(time_ms[i])
+        longest_apart_ms = int(answer_ms[j]) - int(request_ms[i])
+        span_ms = longest_apart_ms if answered_apart_ms > 0 else int(time_ms[j]) - int(time_ms[i])
         most = possible_amount(span_ms, rate_num, rate_den, max(int(step[i]), int(step[j])))
         if most == codes.OVERFLOW:
             return codes.OVERFLOW

@@ -20,6 +20,7 @@ class Reading:
     """One usable reading of a counter."""
 
     time_ms: int
+    request_ms: int
     answer_ms: int
     value: int
     step: int
@@ -119,21 +120,25 @@ def _exchanged(segment: Segment, edge: Edge | None, *, at_head: bool = False) ->
 
 def _bridge(earlier: Reading, later: Reading, rate: Rate, modulus: int, resettable: bool) -> Edge:
     columns = [np.array(column, np.int64) for column in zip(_row(earlier), _row(later), strict=True)]
-    time_ms, answer_ms, value, step, epoch = columns
+    time_ms, request_ms, answer_ms, value, step, epoch = columns
     both = np.ones(2, np.uint8)
     pairs = counter_pairs(
-        CounterReadings(time_ms, answer_ms, value, step, epoch, both, modulus=modulus, resettable=resettable), rate
+        CounterReadings(
+            time_ms, request_ms, answer_ms, value, step, epoch, both, modulus=modulus, resettable=resettable
+        ),
+        rate,
     )
     return _edge(pairs, 0)
 
 
-def _row(reading: Reading) -> tuple[int, int, int, int, int]:
-    return reading.time_ms, reading.answer_ms, reading.value, reading.step, reading.epoch
+def _row(reading: Reading) -> tuple[int, int, int, int, int, int]:
+    return reading.time_ms, reading.request_ms, reading.answer_ms, reading.value, reading.step, reading.epoch
 
 
 def _reading(readings: CounterReadings, index: int) -> Reading:
     return Reading(
         int(readings.time_ms[index]),
+        int(readings.request_ms[index]),
         int(readings.answer_ms[index]),
         int(readings.value[index]),
         int(readings.step[index]),

@@ -90,6 +90,7 @@ def counter_readings(project: ProjectSettings, series: Series) -> CounterReading
     registers = list(dict.fromkeys(bound.register for bound in series.bindings))
     return CounterReadings(
         time_ms=series.time_ms,
+        request_ms=np.minimum(series.sent_ms, series.received_ms),
         answer_ms=series.received_ms,
         value=series.value,
         step=_steps(series),

@@ -28,6 +28,7 @@ class Chunk:
     time_ms: Int64Array
     value: Int64Array
     quality: UInt8Array
+    sent_ms: Int64Array
     received_ms: Int64Array
     raw_text: tuple[str, ...]
     binding: Binding
@@ -55,7 +56,7 @@ def absent(stream: str, binding: Binding, from_ms: int, to_ms: int, quality: Qua
         return None
     codes = np.full(len(slots), quality, np.uint8)
     return Chunk(
-        stream, slots, np.zeros_like(slots), codes, slots, ("",) * len(slots), binding, synced=False, rank=rank
+        stream, slots, np.zeros_like(slots), codes, slots, slots, ("",) * len(slots), binding, synced=False, rank=rank
     )
 
 
@@ -67,6 +68,7 @@ def without_clock_slots(chunk: Chunk, from_ms: int, to_ms: int) -> Chunk:
         chunk.time_ms,
         np.where(ahead, 0, chunk.value),
         np.where(ahead, np.uint8(Quality.CLOCK), chunk.quality),
+        chunk.sent_ms,
         chunk.received_ms,
         chunk.raw_text,
         chunk.binding,
@@ -90,6 +92,7 @@ def merge(point: str, measurand: str, chunks: Sequence[Chunk]) -> Series:
         time_ms=np.concatenate([chunk.time_ms for chunk in chunks]),
         value=np.concatenate([chunk.value for chunk in chunks]),
         quality=np.concatenate([chunk.quality for chunk in chunks]),
+        sent_ms=np.concatenate([chunk.sent_ms for chunk in chunks]),
         received_ms=np.concatenate([chunk.received_ms for chunk in chunks]),
         synced=np.concatenate([np.full(len(chunk.time_ms), chunk.synced) for chunk in chunks]),
         binding=np.concatenate([np.full(len(chunk.time_ms), places[chunk.binding], np.int32) for chunk in chunks]),
@@ -110,6 +113,7 @@ class _Rows:
     time_ms: Int64Array
     value: Int64Array
     quality: UInt8Array
+    sent_ms: Int64Array
     received_ms: Int64Array
     synced: BoolArray
     binding: NDArray[np.int32]
@@ -119,6 +123,7 @@ class _Rows:
             self.time_ms[order],
             self.value[order],
             self.quality[order],
+            self.sent_ms[order],
             self.received_ms[order],
             self.synced[order],
             self.binding[order],
@@ -167,6 +172,7 @@ def _filled(
         time_ms=np.insert(rows.time_ms, where, slots),
         value=np.insert(rows.value, where, 0),
         quality=np.insert(rows.quality, where, Quality.UNEXPLAINED),
+        sent_ms=np.insert(rows.sent_ms, where, slots),
         received_ms=np.insert(rows.received_ms, where, slots),
         synced=np.insert(rows.synced, where, values=False),
         binding=np.insert(rows.binding, where, rows.binding[where - 1]),

@@ -219,6 +219,7 @@ class _Collector:
         synced = readings.clock.state is ClockState.SYNCHRONISED
         for part in readings.groups:
             slots = np.array(part.slots, np.int64)
+            sent = slots + np.array(part.sent, np.int64)
             received = slots + np.array(part.received, np.int64)
             codes = np.zeros((len(part.values), len(slots)), np.uint8)
             for point, slot, code in part.quality:
@@ -226,7 +227,7 @@ class _Collector:
             for row, (key, binding) in enumerate(self._bindings[part.group]):
                 values = np.array([0 if value is None else value for value in part.values[row]], np.int64)
                 chunk = Chunk(
-                    readings.stream, slots, values, codes[row], received, part.raw, binding, synced, rank=None
+                    readings.stream, slots, values, codes[row], sent, received, part.raw, binding, synced, rank=None
                 )
                 self._chunks.setdefault(key, []).append(chunk)
 

@@ -70,6 +70,8 @@ class Series:
     """Quanta of the measurand; 0 and meaningless where `valued` is False."""
     quality: UInt8Array
     """`metering.quality.Quality` codes."""
+    sent_ms: Int64Array
+    """When the first request went out [ms since the Unix epoch]; the slot itself where there was none."""
     received_ms: Int64Array
     """When the last answer was in [ms since the Unix epoch]; the slot itself where there was no request."""
     synced: BoolArray
@@ -130,4 +132,4 @@ def empty_series(point: str, measurand: str) -> Series:
     """A series without rows."""
     none = np.empty(0, np.int64)
     no_codes, no_flags, no_bindings = np.empty(0, np.uint8), np.empty(0, np.bool_), np.empty(0, np.int32)
-    return Series(point, measurand, none, none, no_codes, none, no_flags, no_bindings, (), ())
+    return Series(point, measurand, none, none, no_codes, none, none, no_flags, no_bindings, (), ())

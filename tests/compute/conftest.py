@@ -82,7 +82,7 @@ def _readings(shown: Shown, index: int, slots: Sequence[int]) -> record.GroupRea
     return record.GroupReadings(
         group=f"device-{index}/all",
         slots=tuple(slots),
-        sent=tuple(0 for _ in slots),
+        sent=tuple(max(0, after - 15) for after in received),
         received=received,
         values=(tuple(values),),
         raw=tuple("" if value is None else _words(value) for value in values),

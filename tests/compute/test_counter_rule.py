@@ -14,11 +14,12 @@ SECOND_MS = 1_000
 STEP = 1
 
 
-def pairs_of(values, *, resettable=False, modulus=0, usable=None, epoch=None, answer_ms=None):
+def pairs_of(values, *, resettable=False, modulus=0, usable=None, epoch=None, answer_ms=None, request_ms=None):
     size = len(values)
     time_ms = np.arange(size, dtype=np.int64) * SECOND_MS
     readings = CounterReadings(
         time_ms=time_ms,
+        request_ms=time_ms if request_ms is None else np.array(request_ms, np.int64),
         answer_ms=time_ms if answer_ms is None else np.array(answer_ms, np.int64),
         value=np.array(values, np.int64),
         step=np.full(size, STEP, np.int64),
@@ -41,8 +42,11 @@ def test_r_is_rated_times_1_05_times_the_time_between_answers_and_one_step():
     assert pairs_of([5_000, 6_052])[0] == (0, 1_051, codes.SPIKE)
 
 
-def test_the_time_between_answers_counts_and_not_the_time_between_slots():
+def test_the_time_from_the_request_to_the_later_answer_counts_and_not_the_time_between_slots():
     assert pairs_of([5_000, 6_052], answer_ms=[0, 1_001])[0][2] == codes.EXACT
+    # Asked at 0 and answered at 500: the first value may be as old as the request.
+    assert pairs_of([5_000, 6_051], answer_ms=[500, 1_000])[0] == (1_051, 1_051, codes.EXACT)
+    assert pairs_of([5_000, 6_051], answer_ms=[500, 1_000], request_ms=[500, 1_000])[0][2] == codes.SPIKE
 
 
 def test_a_difference_stands_over_a_gap():
@@ -92,7 +96,7 @@ def test_answers_that_run_backwards_prove_nothing():
 
 def test_an_amount_that_int64_cannot_hold_is_refused():
     readings = CounterReadings(
-        *(np.array(column, np.int64) for column in ([0, 10**15], [0, 10**15], [0, 1], [1, 1], [0, 0])),
+        *(np.array(column, np.int64) for column in ([0, 10**15], [0, 10**15], [0, 10**15], [0, 1], [1, 1], [0, 0])),
         usable=np.ones(2, np.uint8), modulus=0, resettable=False,
     )  # fmt: skip
     with pytest.raises(AmountOverflowError, match="rated_power_w"):
@@ -126,7 +130,15 @@ def test_a_pair_belongs_to_the_hour_of_its_second_reading():
     size = len(time_ms)
     values = np.array([10_000, 10_010, 10_013, 10_020], np.int64)
     readings = CounterReadings(
-        time_ms, time_ms, values, np.ones(size, np.int64), np.zeros(size, np.int64), np.ones(size, np.uint8), 0, False
+        time_ms,
+        time_ms,
+        time_ms,
+        values,
+        np.ones(size, np.int64),
+        np.zeros(size, np.int64),
+        np.ones(size, np.uint8),
+        0,
+        False,
     )
     rows = [(start, pair.low, pair.high) for start, pair in hourly(counter_pairs(readings, RATE), time_ms, 0)]
     assert rows == [(0, 10, 10), (hour_ms, 10, 10)]

@@ -19,8 +19,10 @@ def counters(draw, values=SMALL):
     ]
     late = draw(st.lists(st.integers(0, 1_500), min_size=size, max_size=size))
     column = lambda source: np.array(draw(st.lists(source, min_size=size, max_size=size)), np.int64)  # noqa: E731
+    asked = draw(st.lists(st.integers(0, 500), min_size=size, max_size=size))
     return (
         time_ms,
+        time_ms + np.array(late, np.int64) - np.array(asked, np.int64),
         time_ms + np.array(late, np.int64),
         column(values),
         column(st.integers(1, 3)),
@@ -98,6 +100,8 @@ def test_hours_are_summed_alike(spans_ms, high, origin_ms):
 
 @pytest.mark.parametrize("module", [kernels, plain])
 def test_an_amount_beyond_int64_is_an_overflow_and_never_a_small_number(module):
-    readings = tuple(np.array(column, np.int64) for column in ([0, 10**12], [0, 10**12], [0, 5], [1, 1], [0, 0]))
+    readings = tuple(
+        np.array(column, np.int64) for column in ([0, 10**12], [0, 10**12], [0, 10**12], [0, 5], [1, 1], [0, 0])
+    )
     count, _ = run(module, (*readings, np.ones(2, np.uint8)), 2**60, 1, 0, False)
     assert count == codes.OVERFLOW

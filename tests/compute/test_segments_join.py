@@ -29,14 +29,22 @@ def readings_and_cuts(draw):
         draw(st.lists(st.sampled_from([0, 0, 0, 1]), min_size=size, max_size=size)) or [0], dtype=np.int64
     )
     whole = CounterReadings(
-        time_ms, time_ms, values, np.ones(size, np.int64), epoch[:size], usable,
+        time_ms, time_ms, time_ms, values, np.ones(size, np.int64), epoch[:size], usable,
         modulus=draw(st.sampled_from([0, 5_000, 40_000])), resettable=draw(st.booleans()),
     )  # fmt: skip
     return whole, sorted(draw(st.lists(st.integers(0, size), max_size=4)))
 
 
 def cut(readings, start, end):
-    columns = (readings.time_ms, readings.answer_ms, readings.value, readings.step, readings.epoch, readings.usable)
+    columns = (
+        readings.time_ms,
+        readings.request_ms,
+        readings.answer_ms,
+        readings.value,
+        readings.step,
+        readings.epoch,
+        readings.usable,
+    )
     return CounterReadings(
         *(column[start:end] for column in columns), modulus=readings.modulus, resettable=readings.resettable
     )
@@ -78,5 +86,7 @@ def test_it_does_not_matter_which_neighbours_are_joined_first(case, order):
 def test_an_empty_stretch_changes_nothing():
     time_ms = np.array([0, 1_000], np.int64)
     ones = np.ones(2, np.int64)
-    one = segment_of(CounterReadings(time_ms, time_ms, ones * 9_000, ones, ones, ones.astype(np.uint8), 0, False), RATE)
+    one = segment_of(
+        CounterReadings(time_ms, time_ms, time_ms, ones * 9_000, ones, ones, ones.astype(np.uint8), 0, False), RATE
+    )
     assert join(EMPTY, one, RATE, 0, False) == one == join(one, EMPTY, RATE, 0, False)

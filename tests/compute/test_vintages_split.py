@@ -25,7 +25,15 @@ def timeline_of(slots, *, late_ms=None, values=None):
     value = np.array([(values or {}).get(slot, 10_000 + (slot - NEW_YEAR_MS) // MINUTE_MS) for slot in slots], np.int64)
     size = len(slots)
     readings = CounterReadings(
-        time_ms, answer_ms, value, np.ones(size, np.int64), np.zeros(size, np.int64), np.ones(size, np.uint8), 0, False
+        time_ms,
+        answer_ms,
+        answer_ms,
+        value,
+        np.ones(size, np.int64),
+        np.zeros(size, np.int64),
+        np.ones(size, np.uint8),
+        0,
+        False,
     )
     pairs = counter_pairs(readings, RATE)
     stands_ms = position(time_ms, answer_ms, TOLERANCE_MS)
