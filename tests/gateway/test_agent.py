@@ -146,7 +146,7 @@ class Site:
             try:
                 work = Agent(self.settings, clock, signer).run(stop) if clock else run(self.settings, stop)
                 loop.run_until_complete(work)
-            except BaseException as error:  # noqa: BLE001 - shown by the test that runs it
+            except BaseException as error:  # noqa: BLE001 - a main loop: the test that runs it shows what happened
                 failure.append(error)
             finally:
                 loop.run_until_complete(loop.shutdown_default_executor())

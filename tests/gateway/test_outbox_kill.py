@@ -133,7 +133,7 @@ def slots_of(records) -> list[int]:
 
 @pytest.mark.fault
 @pytest.mark.parametrize("point", POINTS)
-def test_killed(point, killed, new_outbox, birth):
+def test_a_killed_gateway_sends_every_slot_it_committed_once_and_a_gap_for_the_rest(point, killed, new_outbox, birth):
     lines = killed(point)
     promised = [int(line.removeprefix("slot ")) for line in lines if line.startswith("slot ")]
     with new_outbox() as outbox:

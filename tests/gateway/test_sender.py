@@ -131,7 +131,7 @@ MEANINGS = {
 
 
 @pytest.mark.parametrize("case", MEANINGS)
-def test_an_ack_means(case):
+def test_what_an_ack_means_follows_the_protocol(case):
     known, acked, given, expected = MEANINGS[case]
     verdict = judge(given, MemoryShelf({STREAM_1: 10, STREAM_2: 4}, acked, known=known))
     assert (verdict.refusal, dict(verdict.let_go), dict(verdict.again), verdict.conflicts) == (
