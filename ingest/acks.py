@@ -87,11 +87,10 @@ class AckBook:
 def _is_due(account: _Account, mono_ms: int) -> bool:
     if account.at_once or account.waiting >= AT_ONCE_RECORDS:
         return True
-    if account.sent_mono_ms is None:
-        return account.waiting > 0
-    quiet_ms = mono_ms - account.sent_mono_ms
+    if account.sent_mono_ms is None or not account.heard:
+        return False
     # A stream heard from in this run stays open, so whoever was heard is told again and again.
-    return quiet_ms >= (THROTTLE_MS if account.waiting else REPEAT_MS) and bool(account.heard or account.waiting)
+    return mono_ms - account.sent_mono_ms >= (THROTTLE_MS if account.waiting else REPEAT_MS)
 
 
 def build(

@@ -100,7 +100,6 @@ class Intake:
             head=head,
             stored=below and journal.stored(key, seq, authentic.digest),
             chain=journal.chain(key, validate.touched(authentic, body)) if below else {},
-            given_up=below and journal.given_up(key, seq),
             birth=birth,
             birth_held=birth_held,
         )
@@ -152,7 +151,7 @@ class Intake:
         if isinstance(body, record.Birth) and body.seq == 1 and body.after is not None:
             predecessor = StreamKey(key.site, key.gateway, body.after.stream)
             siblings = journal.successors(predecessor)
-            suspicions = validate.suspect_birth(body, siblings, journal.head(predecessor))
+            suspicions = validate.suspect_birth(key.stream, body.after, siblings, journal.head(predecessor))
             self._suspect(suspicions, key, header.seq, now_ms)
             journal.set_predecessor(key, body.after.stream, body.after.seq)
 

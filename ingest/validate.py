@@ -74,8 +74,6 @@ class StreamView:
     """These exact bytes are there already."""
     chain: Mapping[int, str] = field(default_factory=dict)
     """The digests known for the sequence numbers that the record touches (`touched`)."""
-    given_up: bool = False
-    """A stored record stands for this sequence number, or says that it is gone."""
     birth: record.Birth | None = None
     """The birth that governs it."""
     birth_held: bool = False
@@ -120,8 +118,8 @@ def authenticate(topic: str, data: bytes, ring: KeyRing, at_ms: int) -> Authenti
     except ValueError as error:
         return Refusal("shape", str(error))
     entries = [entry for entry in ring.of_role(Role.GATEWAY) if entry.id == str(gateway)]
-    refusals = [entry.refusal(at_ms) or "" for entry in entries]
-    valid = [entry for entry, refusal in zip(entries, refusals, strict=True) if not refusal]
+    refusals = [refusal for entry in entries if (refusal := entry.refusal(at_ms)) is not None]
+    valid = [entry for entry in entries if entry.refusal(at_ms) is None]
     if not valid:
         return Refusal("unknown-key", f"gateway key {gateway}: {'; '.join(refusals) or 'not enrolled'}")
     wrong = [_wrong_signature(parts, entry) for entry in valid]
@@ -164,7 +162,7 @@ def decide(authentic: Authentic, body: record.Record | RecordError, view: Stream
         view: what the journal knows about the stream.
     """
     seq = authentic.header.seq
-    if authentic.header.kind == HORIZON or isinstance(body, record.Horizon):
+    if authentic.header.kind == HORIZON:
         return _horizon(body, view)
     if seq == 0:
         return Decision(Action.REFUSE, "shape")
@@ -190,13 +188,8 @@ def _not_next(authentic: Authentic, end: StreamHead, held: str | None, view: Str
     before = view.chain.get(seq - 1)
     if before is not None and before != authentic.header.prev:
         return Decision(Action.FORK, "wrong-prev")
-    stands_for_others = end.digest != authentic.digest
-    if stands_for_others:
-        return _store(held, end if end.seq > view.head.seq else None)
-    if view.given_up:
-        # A record that was given up has come after all, because a copy of it was still under way.
-        return _store(held, None)
-    return Decision(Action.FORK, "other-digest")
+    # Either it stands for others, or it was given up and has come after all: nothing else below the head is unknown.
+    return _store(held, end if end.seq > view.head.seq else None)
 
 
 def _store(held: str | None, head: StreamHead | None) -> Decision:
@@ -244,23 +237,22 @@ def _unusable_birth(birth: record.Birth) -> str | None:
     return None
 
 
-def suspect_birth(birth: record.Birth, siblings: Sequence[Successor], predecessor: StreamHead) -> tuple[Suspicion, ...]:
+def suspect_birth(
+    stream: str, after: record.RecordRef, siblings: Sequence[Successor], predecessor: StreamHead
+) -> tuple[Suspicion, ...]:
     """Tell from a stream's first record whether a card was cloned or rolled back.
 
     Args:
-        birth: the first record of a stream.
-        siblings: streams in the journal that name the same predecessor stream.
+        stream: the new stream.
+        after: the record that it names as the last one its outbox knew.
+        siblings: streams in the journal that name a record of the same predecessor stream.
         predecessor: how far that predecessor is.
     """
-    if birth.after is None:
-        return ()
-    others = [sibling.stream for sibling in siblings if sibling.stream != birth.stream]
-    found = []
-    if others:
-        what = f"streams {birth.stream} and {', '.join(others)} both follow stream {birth.after.stream}"
-        found.append(Suspicion("same-predecessor", what))
-    found.extend(suspect_growth(birth.after.stream, predecessor, [Successor(birth.stream, birth.after.seq)]))
-    return tuple(found)
+    found = suspect_growth(after.stream, predecessor, [Successor(stream, after.seq)])
+    others = ", ".join(sibling.stream for sibling in siblings if sibling.stream != stream)
+    if not others:
+        return found
+    return (*found, Suspicion("same-predecessor", f"streams {stream} and {others} both follow stream {after.stream}"))
 
 
 def suspect_growth(stream: str, head: StreamHead, successors: Sequence[Successor]) -> tuple[Suspicion, ...]:

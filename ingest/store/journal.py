@@ -189,14 +189,6 @@ class Journal:
                 known[seq] = row[0]
         return known
 
-    def given_up(self, key: StreamKey, seq: int) -> bool:
-        """Whether a stored record stands for this sequence number of its stream, or says that it is gone."""
-        sql = (
-            "SELECT 1 FROM records WHERE site = ?1 AND gateway = ?2 AND stream = ?3"
-            " AND through >= ?4 AND seq <= ?4 AND through IS NOT NULL LIMIT 1"
-        )
-        return self._db.execute(sql, (*key.row, seq)).fetchone() is not None
-
     def birth_before(self, key: StreamKey, seq: int) -> tuple[str, bytes, bool] | None:
         """The birth that governs a sequence number: its digest, its bytes, and whether it is held."""
         sql = (

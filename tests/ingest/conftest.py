@@ -247,7 +247,7 @@ def ack_signer(tmp_path) -> note.Signer:
 
 
 @pytest.fixture
-def start_ingest(tmp_path, gateway, ack_signer):  # noqa: ARG001 - the key file must be there
+def start_ingest(tmp_path, gateway, ack_signer):
     """`start_ingest(port)`; `kill_at="after-commit"` makes it kill itself there, as a power cut would."""
     running: list[Running] = []
     (tmp_path / "keys.toml").write_text(gateway.ring.to_toml())

@@ -10,7 +10,7 @@ from ingest.intake import Intake
 from ingest.store.journal import EMPTY, Journal, StreamHead, StreamKey
 from ingest.store.reader import JournalReader
 from ingest.store.readings import collect
-from ingest.validate import Action
+from ingest.validate import Action, Refusal, authenticate
 from metering import keys, note, record
 from metering.keys import KeyEntry, KeyRing, Role
 from metering.topics import GatewayId
@@ -275,6 +275,18 @@ def test_a_held_record_of_unknown_project_counts_for_the_gateways_project(box, g
     box.take(gateway, signed(gateway, type="sakugen.record/9"))
     assert [row.reason for row in box.reader.held("demo")] == ["newer-schema"]
     assert box.reader.held("another") == []
+
+
+def test_readings_of_no_slot_at_all_are_taken(box, gateway):
+    box.take(gateway, gateway.birth())
+    gateway.readings(1)
+    assert box.take(gateway, signed(gateway, groups=[])) == [Action.APPEND]
+
+
+def test_the_reason_of_a_refusal_names_the_key_and_why_it_does_not_count(gateway):
+    found = authenticate(gateway.topic, gateway.birth(), KeyRing([]), NOW_MS)
+    assert isinstance(found, Refusal)
+    assert found.what == "gateway key farm/gw-1: not enrolled"
 
 
 # --- dropped, thinned ----------------------------------------------------------------------------------------------
