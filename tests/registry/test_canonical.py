@@ -48,3 +48,11 @@ def test_what_was_written_is_read_back():
     document = {"a": {"b": ["0.100000000", 7]}}
     assert parse_canonical(canonical_bytes(document)) == document
     assert parse_object(b' {"a": 1} ') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"a":"\\ud800"}', b'{"a":9007199254740992}', b'{"a":' + b"[" * 32 + b"]" * 32 + b"}"]
+)
+def test_what_cannot_be_written_is_not_read_either(data):
+    with pytest.raises(CanonicalError, match=r"canonical|levels"):
+        parse_object(data)

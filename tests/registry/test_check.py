@@ -178,6 +178,15 @@ def test_every_field_of_the_statement_is_recomputed_and_the_one_that_differs_is_
             assert f"{pointer}: stated" in failed["computing"], (pointer, failed)
 
 
+def test_another_engine_s_statement_could_not_be_checked_and_both_are_named(forgery, signers):
+    document = forgery.statement()
+    document["engine"]["version"] = "sakugen-compute/99"
+    forgery.state(document)
+    (step,) = (step for step in forgery.check(signers.ring).steps if step.name == "computing")
+    assert step.status is Status.COULD_NOT_CHECK
+    assert "'sakugen-compute/99', this installation has 'sakugen-compute/1'" in step.detail
+
+
 @pytest.mark.parametrize("key", ["log_position", "supersedes", "creditable", "vintages", "evidence", "project"])
 def test_a_field_left_out_is_missed(forgery, signers, key):
     document = forgery.statement()

@@ -127,6 +127,12 @@ def test_nothing_can_be_said_of_a_statement_that_is_not_there(path):
         store._writer.execute("INSERT INTO signature (digest, role, jws) VALUES ('x', 'operator', 'y')")
 
 
+def test_every_commit_is_on_disk_before_it_counts(path):
+    with StatementStore(path) as store:
+        assert store._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+
+
 def test_the_file_is_closed_when_the_writer_is_done(path):
     with StatementStore(path) as store:
         writer = store._writer
