@@ -76,13 +76,22 @@ def check(
     Example: sakugen config check gateway.toml
     """
     try:
-        load_toml(file, model_of(process or _process_named(file)))
+        _load(file, process or _process_named(file))
     except ConfigError as error:
         if not as_json:
             raise
         typer.echo(json.dumps({"ok": False, "faults": [fault.as_dict() for fault in error.faults]}))
         raise typer.Exit(2) from None
     typer.echo(json.dumps({"ok": True, "faults": []}) if as_json else f"{file}: no faults")
+
+
+def _load(file: Path, process: Process) -> None:
+    if process is Process.PROJECT:
+        from compute.project import load_project
+
+        load_project(file)  # also against the methodology that it names
+        return
+    load_toml(file, model_of(process))
 
 
 def _process_named(file: Path) -> Process:

@@ -105,6 +105,15 @@ def test_each_process_has_a_sample_that_passes_its_own_check(process: str, tmp_p
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_project_is_checked_against_its_methodology_too(tmp_path: Path) -> None:
+    file = tmp_path / "project.toml"
+    file.write_text(run("config", "sample", "project").stdout.replace('role = "generation"', 'role = "generator"'))
+    ended = run("config", "check", str(file))
+    assert ended.returncode == 2
+    assert "project.toml:" in ended.stderr
+    assert "allowed: " in ended.stderr
+
+
 def keys_of(model: type[BaseModel], seen: frozenset[type] = frozenset()) -> set[str]:
     found: set[str] = set()
     for name, field in model.model_fields.items():
