@@ -79,6 +79,9 @@ class TinyIngest:
     def stop(self) -> None:
         self.client.disconnect()
         self.client.loop_stop()
+        # paho closes its inner sockets when it is deleted; our callbacks would tie it into a cycle that only gc ends.
+        self.client.on_connect = self.client.on_message = None
+        del self.client
 
     def publish_ack(self, signer: note.Signer | None = None, **changes) -> None:
         self.n += 1
