@@ -33,6 +33,9 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 """After how many bytes of payload one `poll` stops reading [bytes]."""
 MOST_UNCONFIRMED: Final = 1000
 """How many of our own publications may wait for the broker."""
+CONFIRM_WITHIN_MS: Final = 60_000
+"""A connection on which the broker confirms nothing for so long, while something of ours waits, is given up [ms]: paho sends
+no more than 20 unconfirmed messages on one connection, for ever."""
 _FIRST_WAIT_MS, _LONGEST_WAIT_MS = 250, 15_000
 _CLOSE_WITHIN_MS = 2000
 _TAKEN_OVER = 0x8E
@@ -75,6 +78,7 @@ class Consumer:
         self._queue: deque[Message] = deque()
         self._queued_bytes = 0
         self._unconfirmed = 0
+        self._progress_ms = 0
         self._taken = False
         self._accepted = False
         self._wait_ms = _FIRST_WAIT_MS
@@ -104,6 +108,7 @@ class Consumer:
         """
         if self._client is None and self._clock.mono_ms() >= self._next_attempt_ms:
             self._connect()
+        self._leave_if_stuck()
         self._pump(timeout_s)
         if self._taken:
             raise SessionTakenError(
@@ -120,6 +125,8 @@ class Consumer:
         if self._client is None or not self.connected or self._unconfirmed >= MOST_UNCONFIRMED:
             return False
         self._client.publish(topic, payload, qos=1, retain=retain)
+        if not self._unconfirmed:
+            self._progress_ms = self._clock.mono_ms()
         self._unconfirmed += 1
         return True
 
@@ -194,6 +201,13 @@ class Consumer:
         # With this set, paho only queues what it sends; our loop writes it.
         client.on_socket_register_write = lambda *_: None
         return client
+
+    def _leave_if_stuck(self) -> None:
+        waited_ms = self._clock.mono_ms() - self._progress_ms
+        if self._client is not None and self._unconfirmed and waited_ms > CONFIRM_WITHIN_MS:
+            log.warning("the broker has confirmed nothing for %d s; connecting again", waited_ms // 1000)
+            self._client.disconnect()
+            self._client.loop_write()
 
     def _lost(self) -> None:
         self._client, self._accepted, self.connected, self._unconfirmed = None, False, False, 0
@@ -277,6 +291,7 @@ class Consumer:
 
     def _on_publish(self, _client: mqtt.Client, _data: object, _mid: int, _reason: object, _properties: object) -> None:
         self._unconfirmed = max(0, self._unconfirmed - 1)
+        self._progress_ms = self._clock.mono_ms()
 
     def _on_disconnect(
         self, client: mqtt.Client, _data: object, _flags: object, reason: ReasonCode, _properties: object

@@ -94,7 +94,7 @@ class Intake:
     def _view(self, authentic: Authentic, body: record.Record | RecordError) -> StreamView:
         journal, key, seq = self._journal, authentic.key, authentic.header.seq
         head = journal.head(key)
-        birth, birth_held = self._birth_before(key, seq or head.seq + 1)
+        birth, birth_held = self._birth_before(key, seq)
         below = seq <= head.seq
         return StreamView(
             head=head,

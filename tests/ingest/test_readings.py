@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ingest.store.readings import collect
+from metering.errors import DeviceMapError
 from metering.quality import Quality
 
 ENERGY = ("ac", "energy_export_total_wh")
@@ -79,12 +80,41 @@ def test_a_value_beats_the_record_of_its_absence_in_either_order(gateway):
 
 
 def test_slots_that_a_later_stream_says_lay_ahead_never_conflict_with_real_ones(gateway):
-    ahead = [gateway.birth(), gateway.readings(1, energy=[10]), gateway.readings(5, 6, energy=[20, 30])]
+    ahead = [gateway.birth(), gateway.readings(1, energy=[10]), gateway.readings(5, 6, 7, energy=[20, 30, 40])]
     gateway.new_stream()
     true = [gateway.birth(), gateway.gap(5, 7, "clock"), gateway.readings(5, energy=[99])]
     series = collect(ahead + true).series(*ENERGY)
-    assert codes(series) == ["ok", "unexplained", "unexplained", "unexplained", "ok", "clock"]
+    assert codes(series) == ["ok", "unexplained", "unexplained", "unexplained", "ok", "clock", "ok"]
     assert series.value[4] == 99_000
+
+
+def test_a_reading_without_a_value_says_more_than_a_gap_over_it(gateway):
+    first = [gateway.birth(), gateway.gap(1, 2)]
+    gateway.new_stream()
+    second = [gateway.birth(), gateway.readings(1, energy=[None], quality=Quality.EXCEPTION)]
+    assert codes(collect(first + second).series(*ENERGY)) == ["exception"]
+
+
+def test_readings_that_do_not_fit_their_birth_are_listed_and_do_not_count(gateway):
+    points = [{"point": "ac", "measurand": "active_power_w", "quantum": "mW", "register": "active_power"}]
+    evidence = collect([gateway.birth(points=points), gateway.readings(1)])
+    assert [(one.seq, one.reason) for one in evidence.excluded] == [(2, "shape")]
+    assert evidence.keys() == ()
+
+
+@pytest.mark.parametrize("register", ["elsewhere", "active_power"])
+def test_a_birth_that_wants_a_measurand_from_a_register_without_it_is_an_error(gateway, register):
+    points = [{"point": "ac", "measurand": "energy_export_total_wh", "quantum": "mWh", "register": register}]
+    with pytest.raises(DeviceMapError, match=f"register '{register}'"):
+        collect([gateway.birth(points=points)])
+
+
+def test_what_a_gateway_no_longer_holds_is_kept_apart_and_breaks_no_run(gateway):
+    records = [gateway.birth(), gateway.readings(1)]
+    evidence = collect([*records, gateway.horizon(2, "f" * 64)])
+    assert [horizon.oldest_seq for horizon in evidence.horizons] == [2]
+    assert evidence.runs == collect(records).runs
+    assert evidence.excluded == ()
 
 
 def test_what_the_outbox_gave_up_is_named(gateway):
@@ -136,6 +166,7 @@ def test_meters_follow_each_other_and_a_series_knows_which_row_had_which(gateway
     assert [series.bound(row).meter.serial for row in range(3)] == ["old", "old", "new"]
     assert series.register is not None
     assert series.register.name == "active_energy_export"
+    assert evidence.meters("elsewhere") == ()
 
 
 def test_runs_break_where_the_chain_does(gateway):
