@@ -19,7 +19,7 @@ from ingest.store.series import Binding, Series
 from metering.devicemap import Register
 from metering.findings import Finding, Severity
 from metering.interval import Interval
-from metering.measurands import measurand
+from metering.measurands import INT64_MAX, measurand
 from metering.quality import Quality
 
 NOWHERE = -1
@@ -119,7 +119,8 @@ def _modulus(registers: list[Register]) -> int:
         for register in registers
     }  # fmt: skip
     only = moduli.pop() if len(moduli) == 1 else None
-    return int(only) if only is not None and only.denominator == 1 else 0
+    # Beyond int64 no reading ever gets there: as good as none.
+    return int(only) if only is not None and only.denominator == 1 and only <= INT64_MAX else 0
 
 
 def _steps(series: Series) -> Ints:

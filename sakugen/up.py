@@ -62,7 +62,7 @@ def _console_url(ports: Ports) -> str:
 def _say_where(console: Console, layout: Layout, ports: Ports, speed: float) -> None:
     console.print()
     console.print(f"first page     {_console_url(ports)}")
-    console.print(f"registry API   http://127.0.0.1:{ports.registry}/docs")
+    console.print(f"registry API   http://127.0.0.1:{ports.registry}/v1/projects")
     console.print(f"broker         mqtt://127.0.0.1:{ports.broker} (MQTT 5), topics sakugen/v1/#")
     console.print(f"files          {layout.folder}")
     console.print(f"the plants' clock runs {speed:g} times faster than yours; Ctrl-C ends everything and loses nothing")

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -111,7 +110,7 @@ def verify(
 
     report = check_bundle(bundle, None if trust is None else KeyRing.load(trust))
     if as_json:
-        typer.echo(json.dumps({"ok": report.ok, **asdict(report)}, indent=2, default=str))
+        typer.echo(json.dumps(report.as_dict(), indent=2))
     else:
         for line in report.lines():
             typer.echo(line)

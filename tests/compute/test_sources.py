@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from compute.sources import _float_steps, presence
+from compute.sources import _float_steps, _modulus, presence
 from metering import decode
 from metering.devicemap import parse_device_map
 from metering.interval import Interval
@@ -53,3 +53,9 @@ def test_nothing_read_is_no_coverage_and_one_long_gap():
     none = np.empty(0, np.int64)
     found = presence(none, none.astype(np.bool_), 0, Interval(0, 100))
     assert (found.coverage, found.longest_gap_ms) == (0, 100)
+
+
+@pytest.mark.parametrize(("modulus", "counts_as"), [(2**32, 2**32 * 3_600_000), (2**63 - 1, 0)])
+def test_a_modulus_that_int64_quanta_cannot_hold_is_as_good_as_none(modulus, counts_as):
+    text = HEAT_MAP.replace('type = "f32"', f'type = "u64"\nmodulus = "{modulus}"')
+    assert _modulus(list(parse_device_map(text).registers)) == counts_as
