@@ -34,7 +34,7 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 MOST_UNCONFIRMED: Final = 1000
 """How many of our own publications may wait for the broker."""
 CONFIRM_WITHIN_MS: Final = 60_000
-"""A connection on which the broker confirms nothing for so long, while something of ours waits, is given up [ms]: paho sends
+"""A connection on which nothing is confirmed for so long, while something of ours waits, is given up [ms]: paho sends
 no more than 20 unconfirmed messages on one connection, for ever."""
 _FIRST_WAIT_MS, _LONGEST_WAIT_MS = 250, 15_000
 _CLOSE_WITHIN_MS = 2000

@@ -97,7 +97,7 @@ class Evidence:
                     old = spans.setdefault(bound.meter, list(ends))
                     spans[bound.meter] = [min(old[0], ends[0]), max(old[1], ends[1])]
         ordered = sorted(spans.items(), key=lambda item: item[1])
-        nexts = [span[0] for _, span in ordered[1:]] + [INT64_MAX]
+        nexts = [*(span[0] for _, span in ordered), INT64_MAX][1:]
         return tuple(
             MeterInterval(meter, Interval(start, max(start, min(end, following))))
             for (meter, (start, end)), following in zip(ordered, nexts, strict=True)
