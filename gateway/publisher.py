@@ -5,6 +5,7 @@ Callbacks of paho's thread only enqueue; the agent decides in its own loop. Noth
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -24,6 +25,11 @@ from metering.topics import ALL_INGESTS_ONLINE, GatewayId, ack_topic, status_top
 KEEPALIVE_S = 30
 FIRST_WAIT_S = 1.0
 MOST_WAIT_S = 30.0
+CONFIRM_WITHIN_S = 60.0
+"""A connection on which a message stays unconfirmed for so long, the earlier ones being through, is given up [s].
+
+paho sends no more than 20 unconfirmed messages on one connection, for ever. The slowest line carries a record in this
+time."""
 _MQTT5 = 5
 _TAKEN_OVER = 0x8E
 _PACKET_OVERHEAD_BYTES = 64
@@ -86,6 +92,9 @@ class Publisher:
         self._deliver = deliver
         self._client: mqtt.Client | None = None
         self._max_packet: int | None = None
+        self._unconfirmed: deque[mqtt.MQTTMessageInfo] = deque()
+        self._progress_ms = 0
+        """When the oldest unconfirmed message became the oldest [ms, real time]."""
 
     async def run(self) -> None:
         """Connect, stay connected, connect again; never returns."""
@@ -104,8 +113,23 @@ class Publisher:
             return Outcome.NOT_CONNECTED
         if self._max_packet is not None and len(topic) + len(payload) + _PACKET_OVERHEAD_BYTES > self._max_packet:
             return Outcome.TOO_LARGE
+        if self._is_stuck():
+            self._client.disconnect()
+            return Outcome.NOT_CONNECTED
         info = self._client.publish(topic, payload, qos=1, retain=retain)
-        return Outcome.SENT if info.rc == mqtt.MQTT_ERR_SUCCESS else Outcome.NOT_CONNECTED
+        if info.rc != mqtt.MQTT_ERR_SUCCESS:
+            return Outcome.NOT_CONNECTED
+        self._unconfirmed.append(info)
+        return Outcome.SENT
+
+    def _is_stuck(self) -> bool:
+        """Look whether the broker still confirms; asked at every publish, of which the status is a regular one."""
+        now_ms, waiting = self._clock.mono_ms(), len(self._unconfirmed)
+        while self._unconfirmed and self._unconfirmed[0].is_published():
+            self._unconfirmed.popleft()
+        if not self._unconfirmed or len(self._unconfirmed) < waiting:
+            self._progress_ms = now_ms
+        return now_ms - self._progress_ms > CONFIRM_WITHIN_S * 1000
 
     async def _one_connection(self) -> tuple[bool, Disconnected]:
         """Live through one connection; tells whether it came up, and how it ended."""
@@ -177,6 +201,8 @@ class Publisher:
             _end(ended, code)
             return
         self._client = client
+        self._unconfirmed.clear()
+        self._progress_ms = self._clock.mono_ms()
         self._max_packet = getattr(properties, "MaximumPacketSize", None)
         client.subscribe([(ack_topic(self._gateway), 1), (ALL_INGESTS_ONLINE, 1)])
         self._deliver(Connected())
