@@ -1,0 +1,291 @@
+"""A TCP proxy that understands MQTT packets: it cuts, stalls, goes deaf in one direction, or loses chosen packets.
+
+In goes the broker's port, out comes another one that stays the same while the broker dies and comes back. Whole
+packets pass or do not pass, so that a loss is one that a broker or a network could cause, never a broken frame.
+Threads, because the tests are not asynchronous; every wait is for a condition.
+"""
+
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+LOOPBACK = "127.0.0.1"
+_PUBLISH = 3
+_CHUNK_BYTES = 65_536
+_ENDS_WITHIN_S = 10.0
+
+
+class Way(StrEnum):
+    """A direction through the proxy."""
+
+    UP = "client to broker"
+    DOWN = "broker to client"
+
+
+@dataclass(frozen=True)
+class Packet:
+    """One MQTT 5 packet; topic and payload are empty but for PUBLISH."""
+
+    data: bytes
+    kind: int
+    topic: str = ""
+    payload: bytes = b""
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.payload).hexdigest()
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A PUBLISH that came to the proxy."""
+
+    connection: int
+    """Counted from 1 in the order in which they were accepted."""
+    way: Way
+    topic: str
+    digest: str
+    payload: bytes
+    passed: bool
+
+
+@dataclass
+class _Loss:
+    way: Way
+    suffix: str
+    left: int
+
+
+@dataclass
+class _Silence:
+    """Lets the next packet of this kind pass, and nothing after it in this direction."""
+
+    way: Way
+    suffix: str
+    fallen: threading.Event
+
+
+class _Link:
+    """One client's connection and ours to the broker."""
+
+    def __init__(self, number: int, client: socket.socket, broker: socket.socket) -> None:
+        self.number = number
+        self.client, self.broker = client, broker
+        self.deaf: set[Way] = set()
+        self._pumping = 2
+        self._lock = threading.Lock()
+
+    def cut(self) -> None:
+        for end in (self.client, self.broker):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def pump_ended(self) -> bool:
+        """Close what both pumps used, once both have ended."""
+        self.cut()
+        with self._lock:
+            self._pumping -= 1
+            if self._pumping:
+                return False
+        self.client.close()
+        self.broker.close()
+        return True
+
+
+class Proxy:
+    """Stands between clients and a broker; use `with`."""
+
+    def __init__(self, broker_port: int) -> None:
+        self._broker_port = broker_port
+        self._listener = socket.socket()
+        self._listener.bind((LOOPBACK, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._state = threading.Condition()
+        self._links: list[_Link] = []
+        self.accepted = 0
+        """How many connections there have been."""
+        self._refusing = self._stalled = self._ended = False
+        self._losses: list[_Loss] = []
+        self._silences: list[_Silence] = []
+        self._seen: list[Passage] = []
+        self._threads: list[threading.Thread] = []
+
+    def __enter__(self) -> Self:
+        self._listener.listen()
+        self._run(self._accept_for_ever)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._state:
+            self._ended = True
+            self._state.notify_all()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._cut_all()
+        for thread in list(self._threads):
+            thread.join(_ENDS_WITHIN_S)
+
+    # --- faults ---------------------------------------------------------------------------------------------------
+
+    def cut(self, *, for_good: bool = False) -> None:
+        """End every connection; with `for_good` refuse new ones until `heal`."""
+        with self._state:
+            self._refusing = self._refusing or for_good
+        self._cut_all()
+
+    def stall(self) -> None:
+        """Hold everything back, both ways, without ending a connection; `heal` lets it go on its way."""
+        with self._state:
+            self._stalled = True
+
+    def swallow(self, way: Way) -> None:
+        """Lose everything that goes one way over the present connections, as a firewall that forgot them would."""
+        with self._state:
+            for link in self._links:
+                link.deaf.add(way)
+
+    def lose(self, way: Way, suffix: str, count: int) -> None:
+        """Lose the next PUBLISH packets whose topic ends so, each whole."""
+        with self._state:
+            self._losses.append(_Loss(way, suffix, count))
+
+    def fall_silent_after(self, way: Way, suffix: str) -> threading.Event:
+        """Let the next PUBLISH with such a topic pass and nothing after it that way; the event says that it passed."""
+        silence = _Silence(way, suffix, threading.Event())
+        with self._state:
+            self._silences.append(silence)
+        return silence.fallen
+
+    def heal(self) -> None:
+        """Be a wire again; connections on which something was swallowed end, because they cannot go on."""
+        with self._state:
+            self._refusing = self._stalled = False
+            self._losses.clear()
+            self._silences.clear()
+            broken = [link for link in self._links if link.deaf]
+            self._state.notify_all()
+        for link in broken:
+            link.cut()
+
+    # --- what was seen --------------------------------------------------------------------------------------------
+
+    def passages(self, way: Way, suffix: str) -> list[Passage]:
+        """Every PUBLISH so far that went this way with such a topic, lost ones too."""
+        with self._state:
+            return [each for each in self._seen if each.way is way and each.topic.endswith(suffix)]
+
+    def arrivals(self, way: Way, digest: str) -> int:
+        """How often a payload passed."""
+        with self._state:
+            return sum(each.passed for each in self._seen if each.way is way and each.digest == digest)
+
+    # --- the wire -------------------------------------------------------------------------------------------------
+
+    def _run(self, work, *args: object) -> None:
+        thread = threading.Thread(target=work, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _cut_all(self) -> None:
+        with self._state:
+            links = list(self._links)
+        for link in links:
+            link.cut()
+
+    def _accept_for_ever(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._state:
+                refused = self._refusing or self._ended
+            try:
+                if refused:
+                    raise ConnectionRefusedError
+                broker = socket.create_connection((LOOPBACK, self._broker_port), timeout=5)
+            except OSError:
+                client.close()
+                continue
+            broker.settimeout(None)
+            for end in (client, broker):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._state:
+                self.accepted += 1
+                link = _Link(self.accepted, client, broker)
+                self._links.append(link)
+            self._run(self._pump, link, client, broker, Way.UP)
+            self._run(self._pump, link, broker, client, Way.DOWN)
+
+    def _pump(self, link: _Link, source: socket.socket, sink: socket.socket, way: Way) -> None:
+        buffer = bytearray()
+        with suppress(OSError):
+            while data := source.recv(_CHUNK_BYTES):
+                buffer += data
+                for packet in _packets(buffer):
+                    if self._passes(link, way, packet):
+                        sink.sendall(packet.data)
+        if link.pump_ended():
+            with self._state:
+                self._links.remove(link)
+
+    def _passes(self, link: _Link, way: Way, packet: Packet) -> bool:
+        with self._state:
+            self._state.wait_for(lambda: not self._stalled or self._ended)
+            passed = way not in link.deaf
+            if packet.kind == _PUBLISH:
+                passed = passed and not self._is_lost(way, packet)
+                self._seen.append(Passage(link.number, way, packet.topic, packet.digest, packet.payload, passed))
+                for silence in [each for each in self._silences if passed and _fits(each, way, packet)]:
+                    self._silences.remove(silence)
+                    link.deaf.add(way)
+                    silence.fallen.set()
+            return passed
+
+    def _is_lost(self, way: Way, packet: Packet) -> bool:
+        loss = next((each for each in self._losses if each.left and _fits(each, way, packet)), None)
+        if loss is not None:
+            loss.left -= 1
+        return loss is not None
+
+
+def _fits(rule: _Loss | _Silence, way: Way, packet: Packet) -> bool:
+    return rule.way is way and packet.topic.endswith(rule.suffix)
+
+
+def _packets(buffer: bytearray) -> Iterator[Packet]:
+    """Take the whole packets off the front of a buffer."""
+    while len(buffer) >= 2:
+        length, at = _varint(buffer, 1)
+        if length is None or len(buffer) < at + length:
+            return
+        data = bytes(buffer[: at + length])
+        del buffer[: at + length]
+        yield _publish(data, at) if data[0] >> 4 == _PUBLISH else Packet(data, data[0] >> 4)
+
+
+def _publish(data: bytes, at: int) -> Packet:
+    """Read a PUBLISH (MQTT 5, section 3.3)."""
+    end = at + 2 + int.from_bytes(data[at : at + 2])
+    topic = data[at + 2 : end].decode()
+    quality_of_service = data[0] >> 1 & 3
+    length, start = _varint(data, end + (2 if quality_of_service else 0))
+    return Packet(data, _PUBLISH, topic, data[start + (length or 0) :])
+
+
+def _varint(data: bytes | bytearray, at: int) -> tuple[int | None, int]:
+    """Read a variable byte integer; None while it is not complete. Gives where it ends, too."""
+    value = shift = 0
+    while at < len(data):
+        value |= (data[at] & 0x7F) << shift
+        shift += 7
+        at += 1
+        if not data[at - 1] & 0x80:
+            return value, at
+    return None, at

@@ -1,0 +1,109 @@
+"""Crash table, the broker's row: whatever it or the network loses is sent again."""
+
+import pytest
+from faultkit.proxy import Way
+from faultkit.verdict import assert_nothing_is_lost
+
+pytestmark = pytest.mark.fault
+
+_WAITING_AT_MOST = 20
+"""How many unconfirmed messages paho sends on one connection."""
+BROKERS = pytest.mark.parametrize(
+    "rig_broker",
+    ["embedded", pytest.param("mosquitto", marks=pytest.mark.real)],
+    indirect=True,
+)
+
+
+@BROKERS
+def test_what_a_killed_broker_held_is_sent_again_to_the_empty_one_that_follows(rig):
+    rig.start()
+    rig.read_on(2)
+    rig.ingest_proxy.swallow(Way.DOWN)
+    rig.read_on(4)
+    rig.wait_until(lambda: len(_lost(rig.ingest_proxy, Way.DOWN, "/log")) >= 2)
+    rig.broker.kill()
+    rig.broker.start()
+    rig.ingest_proxy.heal()
+    rig.read_on(2)
+    rig.finish()
+    assert_nothing_is_lost(rig)
+    assert all(rig.ingest_proxy.arrivals(Way.DOWN, lost.digest) for lost in _lost(rig.ingest_proxy, Way.DOWN, "/log"))
+
+
+@pytest.mark.parametrize(
+    ("line", "way", "suffix", "count"),
+    [
+        pytest.param("gateway", Way.UP, "/log", 3, id="records on their way to the broker"),
+        pytest.param("ingest", Way.DOWN, "/log", 3, id="records on their way to ingest"),
+        pytest.param("ingest", Way.UP, "/ack", 3, id="acks on their way to the broker"),
+        pytest.param("gateway", Way.DOWN, "/ack", 3, id="acks on their way to the gateway"),
+    ],
+)
+def test_packets_that_vanish_from_a_living_connection_are_sent_again(rig, line, way, suffix, count):
+    proxy = rig.box.proxy if line == "gateway" else rig.ingest_proxy
+    rig.start()
+    rig.read_on(2)
+    proxy.lose(way, suffix, count)
+    rig.wait_until(lambda: len(_lost(proxy, way, suffix)) == count, 30)
+    rig.read_on(2)
+    rig.finish()
+    assert_nothing_is_lost(rig)
+    if suffix == "/log":
+        assert all(proxy.arrivals(way, lost.digest) for lost in _lost(proxy, way, suffix))
+
+
+def test_a_gateway_whose_broker_confirms_nothing_more_connects_again_and_goes_on(rig):
+    # More than paho lets wait on one connection: behind them it sends nothing, though the connection lives.
+    rig.box.part.choose("constant.py", "gateway.publisher:CONFIRM_WITHIN_S", "3")
+    rig.start()
+    rig.read_on(2)
+    rig.box.proxy.lose(Way.UP, "/log", 1000)
+    rig.wait_until(lambda: len(_lost(rig.box.proxy, Way.UP, "/log")) >= _WAITING_AT_MOST, 30)
+    connections = rig.box.proxy.accepted
+    rig.box.proxy.heal()
+    rig.wait_until(lambda: rig.box.proxy.accepted > connections, 20)
+    rig.finish()
+    assert_nothing_is_lost(rig)
+
+
+def test_an_ingest_whose_broker_confirms_nothing_more_connects_again_and_goes_on(rig):
+    rig.ingest.choose("constant.py", "ingest.consumer:CONFIRM_WITHIN_MS", "3000")
+    rig.start()
+    rig.read_on(2)
+    rig.ingest_proxy.lose(Way.UP, "/ack", 1000)
+    rig.wait_until(lambda: len(_lost(rig.ingest_proxy, Way.UP, "/ack")) >= _WAITING_AT_MOST, 30)
+    connections = rig.ingest_proxy.accepted
+    rig.ingest_proxy.heal()
+    rig.wait_until(lambda: rig.ingest_proxy.accepted > connections, 20)
+    rig.finish()
+    assert_nothing_is_lost(rig)
+
+
+def test_a_connection_that_is_deaf_one_way_and_then_ends_loses_nothing(rig):
+    rig.start()
+    rig.read_on(2)
+    rig.box.proxy.swallow(Way.UP)
+    rig.ingest_proxy.swallow(Way.UP)
+    rig.read_on(4)
+    rig.box.proxy.heal()
+    rig.ingest_proxy.heal()
+    rig.read_on(2)
+    rig.finish()
+    assert_nothing_is_lost(rig)
+
+
+def test_a_connection_that_stands_still_delays_and_loses_nothing(rig):
+    rig.start()
+    rig.read_on(2)
+    rig.box.proxy.stall()
+    rig.ingest_proxy.stall()
+    rig.read_on(4)
+    rig.box.proxy.heal()
+    rig.ingest_proxy.heal()
+    rig.finish()
+    assert_nothing_is_lost(rig)
+
+
+def _lost(proxy, way, suffix):
+    return [each for each in proxy.passages(way, suffix) if not each.passed]
