@@ -7,7 +7,7 @@ from gateway import __version__
 from gateway.config import DeviceSettings, GatewaySettings, GroupSettings
 from gateway.entries import BirthBody
 from gateway.maps import load_map
-from gateway.plan import plan_blocks
+from gateway.plan import limits_of, plan_blocks
 from gateway.poll import PollGroup
 from metering.devicemap import DeviceMap, Register
 from metering.measurands import measurand
@@ -47,7 +47,9 @@ def birth_body(settings: GatewaySettings, time_factor: float) -> BirthBody:
 def _poll_group(device: DeviceSettings, group: GroupSettings, device_map: DeviceMap) -> PollGroup:
     registers = _registers(group, device_map)
     name = f"{device.name}/{group.name}"
-    return PollGroup(name, group.interval_s * 1000, device.unit_id, registers, plan_blocks(registers))
+    return PollGroup(
+        name, group.interval_s * 1000, device.unit_id, registers, plan_blocks(registers, limits_of(device_map))
+    )
 
 
 def _group_part(device: DeviceSettings, group: GroupSettings, device_map: DeviceMap) -> GroupPart:

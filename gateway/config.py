@@ -13,7 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from gateway.errors import PlanError
 from gateway.maps import load_map
-from gateway.plan import plan_blocks
+from gateway.plan import limits_of, plan_blocks
 from metering.clock import ClockConfig
 from metering.devicemap import DeviceMap
 from metering.errors import DeviceMapError
@@ -221,7 +221,7 @@ def _points(device_map: DeviceMap | None, where: Location, map_name: str, group:
             else:
                 registers.append(register)
     try:
-        plan_blocks(registers)
+        plan_blocks(registers, None if device_map is None else limits_of(device_map))
     except PlanError as error:
         yield (*where, "points"), group.name, str(error)
 

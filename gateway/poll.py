@@ -8,7 +8,7 @@ from typing import Protocol
 from gateway.entries import SlotReading
 from gateway.schedule import late_ms
 from metering.clock import Clock
-from metering.decode import Block, decode, register_words
+from metering.decode import Block, decode, holds, register_words
 from metering.devicemap import Register
 from metering.quality import Quality
 
@@ -97,17 +97,12 @@ def reading_of(group: PollGroup, slot_ms: int, answers: Sequence[Answer], factor
 
 def _outcome(register: Register, blocks: Sequence[Block], answers: Sequence[Answer]) -> int | Quality:
     for block, answer in zip(blocks, answers, strict=True):
-        if answer.words is None:
-            if _covers(block, register):
+        if holds(block, register):
+            if answer.words is None:
                 return answer.quality
-        elif (found := register_words(register, (block,), answer.words)) is not None:
-            return decode(register, *found)
+            found = register_words(register, (block,), answer.words)
+            return Quality.BAD_FRAME if found is None else decode(register, *found)
     return Quality.BAD_FRAME
-
-
-def _covers(block: Block, register: Register) -> bool:
-    offset = register.address - block.address
-    return block.function == register.function and offset >= 0 and offset + register.words <= block.count
 
 
 def _raw(blocks: Sequence[Block], answers: Sequence[Answer]) -> bytes:

@@ -131,6 +131,16 @@ def words_at(
     return None
 
 
+def holds(block: Block, register: Register) -> bool:
+    """Tell whether one request brings a register together with its scale register."""
+    places = [(register.address, register.words)]
+    if register.scale_register is not None:
+        places.append((register.scale_register.address, 1))
+    return block.function == register.function and all(
+        block.address <= address and address + count <= block.address + block.count for address, count in places
+    )
+
+
 def register_words(
     register: Register, blocks: Sequence[Block], words: Sequence[int]
 ) -> tuple[tuple[int, ...], int | None] | None:
@@ -138,14 +148,19 @@ def register_words(
 
     Returns:
         The register's words and the scale register's word (None when it has none), or None when the blocks lack them.
+        Both come from one block, the first that holds both: a scale factor may change between two requests.
     """
-    own = words_at(blocks, words, register.function, register.address, register.words)
-    if own is None:
-        return None
-    if register.scale_register is None:
-        return own, None
-    scale = words_at(blocks, words, register.function, register.scale_register.address, 1)
-    return None if scale is None else (own, scale[0])
+    start = 0
+    for block in blocks:
+        if holds(block, register):
+            there = words[start : start + block.count]
+            own = words_at((block,), there, register.function, register.address, register.words)
+            if own is None or register.scale_register is None:
+                return None if own is None else (own, None)
+            scale = words_at((block,), there, register.function, register.scale_register.address, 1)
+            return None if scale is None else (own, scale[0])
+        start += block.count
+    return None
 
 
 def decode_in(register: Register, blocks: Sequence[Block], words: Sequence[int]) -> int | Quality:

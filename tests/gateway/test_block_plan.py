@@ -1,6 +1,7 @@
 """Which requests read a group: only declared registers, few requests, a scale factor with its value."""
 
 import struct
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import PlanError
 from gateway.maps import load_map
-from gateway.plan import MAX_WORDS, plan_blocks
+from gateway.plan import MAX_WORDS, Limits, Span, limits_of, plan_blocks, span_of
 from metering.decode import Block, decode, decode_in, register_words
 from metering.devicemap import Register, ScaleRegister, WordType
 from metering.measurands import measurand
@@ -97,6 +98,108 @@ def test_every_plan_holds_every_register_with_its_scale_factor_in_one_block_with
         declared |= {(wanted.function, address) for address in range(min(ends), max(ends) + 1)}
     read = {(block.function, block.address + at) for block in blocks for at in range(block.count)}
     assert read == declared
+
+
+@st.composite
+def small_cases(draw):
+    """Up to six registers within declared ranges, limits small enough to matter."""
+    edges = sorted(draw(st.sets(st.integers(0, 60), min_size=2, max_size=6)))
+    ranges = tuple(Span(3, first, end) for first, end in zip(edges[::2], edges[1::2], strict=False))
+    fitting = [
+        Span(3, first, first + words)
+        for place in ranges
+        for words in (1, 2, 4)
+        for first in range(place.first, place.end - words + 1)
+    ]
+    spans = draw(st.lists(st.sampled_from(fitting), min_size=1, max_size=6))
+    cuts = draw(st.frozensets(st.tuples(st.just(3), st.integers(0, 60)), max_size=2))
+    limits = Limits(draw(st.integers(4, 30)), ranges, draw(st.sampled_from([0, 1, 5, 64, 10_000])), cuts)
+    kinds = {1: "u16", 2: "u32", 4: "u64"}
+    return [register(span.first, kinds[span.end - span.first]) for span in spans], limits
+
+
+def partitions(items):
+    if not items:
+        yield []
+        return
+    for rest in partitions(items[1:]):
+        yield [[items[0]], *rest]
+        for at, part in enumerate(rest):
+            yield [*rest[:at], [items[0], *part], *rest[at + 1 :]]
+
+
+def allowed(spans, limits):
+    hull = Span(3, min(span.first for span in spans), max(span.end for span in spans))
+    cut = any(
+        min(span.first for span in spans) < address <= max(span.first for span in spans) for _, address in limits.cuts
+    )
+    in_range = any(place.holds(hull) for place in limits.readable)
+    return hull.end - hull.first <= limits.max_words and in_range and not cut
+
+
+def cost(words, limits):
+    return sum(limits.request_words + count for count in words)
+
+
+@given(small_cases())
+def test_no_other_plan_within_the_limits_is_cheaper(case):
+    registers, limits = case
+    plan = [block.count for block in plan_blocks(registers, limits)]
+    spans = {span_of(wanted) for wanted in registers}
+    spans -= {span for span in spans for other in spans if other != span and other.holds(span)}
+    tried = [
+        [max(span.end for span in part) - min(span.first for span in part) for part in parts]
+        for parts in partitions(sorted(spans))
+        if all(allowed(part, limits) for part in parts)
+    ]
+    assert cost(plan, limits) == min(cost(words, limits) for words in tried)
+    if limits.request_words == 10_000:
+        assert len(plan) == min(len(words) for words in tried)
+
+
+@given(small_cases(), st.randoms(use_true_random=False))
+def test_no_request_leaves_the_readable_ranges_and_the_order_of_points_changes_nothing(case, random):
+    registers, limits = case
+    blocks = plan_blocks(registers, limits)
+    for block in blocks:
+        assert block.count <= limits.max_words
+        assert any(place.holds(Span(3, block.address, block.address + block.count)) for place in limits.readable)
+    shuffled = registers.copy()
+    random.shuffle(shuffled)
+    assert plan_blocks(shuffled, limits) == blocks == tuple(sorted(blocks, key=lambda block: block.address))
+
+
+def test_a_hole_inside_a_readable_range_is_read_when_that_is_cheaper_than_one_more_request():
+    registers = [register(0), register(12)]
+    readable = (Span(3, 0, 40),)
+    assert plan_blocks(registers, Limits(readable=readable, request_words=11)) == (Block(3, 0, 14),)
+    assert plan_blocks(registers, Limits(readable=readable, request_words=9)) == (Block(3, 0, 2), Block(3, 12, 2))
+
+
+def test_registers_that_touch_across_two_readable_ranges_are_two_requests():
+    limits = Limits(readable=(Span(3, 0, 2), Span(3, 2, 4)))
+    assert plan_blocks([register(0), register(2)], limits) == (Block(3, 0, 2), Block(3, 2, 2))
+
+
+def test_a_register_outside_the_readable_ranges_is_refused_by_name():
+    with pytest.raises(PlanError, match="'r7' at 7 to 8 lie in no one range"):
+        plan_blocks([register(7)], Limits(readable=(Span(3, 0, 8),)))
+
+
+def test_words_of_other_registers_of_the_map_may_be_read_and_undeclared_ones_may_not():
+    limits = limits_of(replace(load_map("carlo_gavazzi_em340"), registers=tuple(map(register, (0, 2, 4, 8)))))
+    assert plan_blocks([register(0), register(4), register(8)], limits) == (Block(3, 0, 6), Block(3, 8, 2))
+
+
+def test_nothing_is_read_across_a_cut():
+    limits = Limits(cuts=frozenset({(3, 4), (4, 2)}))
+    assert plan_blocks([register(0), register(2), register(4)], limits) == (Block(3, 0, 4), Block(3, 4, 2))
+
+
+def test_a_value_is_decoded_with_the_scale_factor_of_its_own_request():
+    blocks = (Block(3, 10, 2), Block(3, 11, 3))
+    scaled = register(12, "u16", scale_at=11)
+    assert register_words(scaled, blocks, [0, 1, 2, 7, 0]) == ((7,), 2)
 
 
 @given(st.lists(REGISTERS, min_size=1, max_size=10), st.randoms(use_true_random=False))
