@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from metering.ack import Ack
+from metering.measurands import INT64_MAX
 
 WINDOW = 32
 """Most records in flight without an ack."""
@@ -73,6 +74,8 @@ class Verdict:
     """Per stream: the journal was restored; everything after this sequence number is wanted again."""
     conflicts: tuple[str, ...] = ()
     """Streams whose digest at `through` differs from ours: somebody else writes under our name."""
+    vain: Mapping[str, int] = field(default_factory=dict)
+    """Per stream: ingest has other or more records than ours, so ours up to this sequence number will never count."""
 
 
 class Shelf(Protocol):
@@ -114,6 +117,7 @@ def judge(ack: Ack, shelf: Shelf) -> Verdict:
     let_go: dict[str, int] = {}
     again: dict[str, int] = {}
     conflicts: list[str] = []
+    vain: dict[str, int] = {}
     for stream, theirs in ack.streams.items():
         acked = shelf.acked_through(stream)
         if acked is None:
@@ -121,12 +125,15 @@ def judge(ack: Ack, shelf: Shelf) -> Verdict:
         ours = shelf.digest_at(stream, theirs.through) if theirs.through else None
         if ours is not None and ours != theirs.digest:
             conflicts.append(stream)
+            vain[stream] = INT64_MAX
         elif theirs.through < acked:
             again[stream] = theirs.through
         elif ours is not None and theirs.through > acked:
             let_go[stream] = theirs.through
+        elif theirs.through > acked:
+            vain[stream] = theirs.through
     mark = AckMark(ack.journal, ack.run, ack.n)
-    return Verdict(mark=mark, let_go=let_go, again=again, conflicts=tuple(conflicts))
+    return Verdict(mark=mark, let_go=let_go, again=again, conflicts=tuple(conflicts), vain=vain)
 
 
 class Sender:
@@ -144,6 +151,7 @@ class Sender:
         self._connected = False
         self._flight: list[tuple[Position, int]] = []
         self._cursor: Position | None = None
+        self._vain: dict[str, int] = {}
         self._patience_s = PATIENCE_S
         self._deadline_s = 0.0
         self._went_back_s: float | None = None
@@ -156,6 +164,7 @@ class Sender:
     def on_connected(self, now_s: float) -> None:
         """A new connection: what was in flight may be lost, so start again behind the last ack."""
         self._connected = True
+        self._vain = {}
         self._patience_s = PATIENCE_S
         self._go_back(now_s)
 
@@ -165,6 +174,7 @@ class Sender:
 
     def on_ingest_online(self, now_s: float) -> None:
         """Ingest is back: send again at once."""
+        self._vain = {}
         self._patience_s = PATIENCE_S
         self._go_back(now_s)
 
@@ -183,7 +193,14 @@ class Sender:
             return verdict
         self._shelf.apply(verdict)
         before = len(self._flight)
-        self._flight = [(at, through) for at, through in self._flight if through > verdict.let_go.get(at.stream, 0)]
+        for stream in ack.streams:
+            self._vain.pop(stream, None)
+        self._vain.update(verdict.vain)
+        self._flight = [
+            (at, through)
+            for at, through in self._flight
+            if through > max(verdict.let_go.get(at.stream, 0), self._vain.get(at.stream, 0))
+        ]
         if verdict.again:
             self._patience_s = PATIENCE_S
             self._go_back(now_s)
@@ -212,9 +229,14 @@ class Sender:
             self._wait(now_s)
         records: list[Outgoing] = []
         while len(self._flight) < WINDOW and (record := self._shelf.next_unacked(self._cursor)) is not None:
+            at, vain = record.position, self._vain.get(record.position.stream, 0)
+            if record.through <= vain:
+                # They stay on the disk, but a stream that can get no ack must not keep those behind it for ever.
+                self._cursor = Position(at.stream, vain)
+                continue
             records.append(record)
-            self._flight.append((record.position, record.through))
-            self._cursor = record.position
+            self._flight.append((at, record.through))
+            self._cursor = at
         return records
 
     def wake_in_s(self, now_s: float) -> float | None:

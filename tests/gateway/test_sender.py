@@ -254,3 +254,25 @@ def test_an_older_ack_neither_deletes_nor_sends():
     sent(sender, 0)
     assert sender.on_ack(ack(4, s1=0), 5).refusal is Refusal.OLDER
     assert sent(sender, 5) == []
+
+
+@pytest.mark.parametrize(
+    "theirs", [50, (40, "f" * 64)], ids=["it holds more than this outbox", "it holds other records"]
+)
+def test_a_stream_that_can_get_no_ack_keeps_no_stream_behind_it_and_is_tried_at_the_next_connection(theirs):
+    """A box restored from an image, or cloned while it ran: what it holds of the old stream never counts."""
+    shelf = MemoryShelf({STREAM_1: 40, STREAM_2: 2})
+    sender = sender_over(shelf)
+    assert {name for name, _ in sent(sender, 0)} == {"s1"}
+    sender.on_ack(ack(1, s1=theirs), 1)
+    assert sent(sender, 1) == [("s2", 1), ("s2", 2)]
+    assert shelf.acked == {}
+    sender.on_connected(2)
+    assert sent(sender, 2)[0] == ("s1", 1)
+
+
+def test_what_ingest_lacks_behind_a_number_that_cannot_be_compared_is_still_sent():
+    shelf = MemoryShelf({STREAM_1: 10}, {STREAM_1: 4}, held_from={STREAM_1: 8})
+    sender = sender_over(shelf)
+    sender.on_ack(ack(1, s1=(6, "f" * 64)), 1)
+    assert sent(sender, 1) == [("s1", 8), ("s1", 9), ("s1", 10)]
