@@ -222,6 +222,7 @@ def test_any_words_give_an_int64_or_a_reason(register, word_type, more, data):
         ("f32", "", [0x4B80, 0x0000], None, 2000),  # 16,777,216 Wh: the next float is 2 Wh further
         ("f32", "", [0x4CBE, 0xBC20], None, 8000),  # 100,000,000 Wh
         ("f64", "", [0x41D0, 0, 0, 0], None, 1),
+        ("f64", "", [0x4340, 0, 0, 0], None, 2000),  # 9,007,199,254,740,992 Wh: the next double is 2 Wh further
     ],
 )
 def test_the_resolution_is_the_distance_to_the_next_value(register, word_type, more, words, scale_word, step):
@@ -241,6 +242,7 @@ ALL_WORDS = [10, 11, 12, 13, 20, 21, 30, 31]
         (3, 201, 1, (31,)),
         (3, 103, 2, None),
         (3, 99, 1, None),
+        (3, 199, 1, None),
         (4, 200, 1, None),
     ],
 )

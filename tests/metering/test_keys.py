@@ -18,10 +18,18 @@ def entry(signer, role=Role.GATEWAY, **more):
 
 
 def test_a_key_file_is_for_its_owner_alone(signer, tmp_path):
-    path = tmp_path / "new" / "gateway.key"
+    path = tmp_path / "new" / "keys" / "gateway.key"
     keys.save_signer(signer, path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert keys.load_signer(path).public == signer.public
+
+
+def test_a_key_is_on_disk_when_it_counts_as_saved(signer, tmp_path, monkeypatch):
+    path = tmp_path / "gateway.key"
+    synced = []
+    monkeypatch.setattr(keys.os, "fsync", lambda _: synced.append(path.read_text(encoding="utf-8")))
+    keys.save_signer(signer, path)
+    assert synced == [path.read_text(encoding="utf-8")]
 
 
 def test_a_private_key_is_never_overwritten(signer, tmp_path):
@@ -74,6 +82,11 @@ def test_a_ring_finds_a_key_by_name_and_role(signer):
     assert [found.id for found in ring.of_role(Role.ACK)] == ["ack-1"]
 
 
+def test_the_key_of_another_gateway_does_not_count(signer):
+    with pytest.raises(KeyFileError, match="gateway key 'test-site/gw-2': not enrolled"):
+        KeyRing([entry(signer)]).verifier("test-site/gw-2", Role.GATEWAY, NOON_MS)
+
+
 def test_a_key_does_not_count_in_another_role(signer):
     with pytest.raises(KeyFileError, match="ack key 'test-site/gw-1': not enrolled"):
         KeyRing([entry(signer)]).verifier(signer.name, Role.ACK, NOON_MS)
@@ -119,6 +132,7 @@ def test_a_ring_survives_being_written_down(signer):
         [
             entry(signer, site="test-site", valid_from=NOON, valid_until=NOON + HOUR),
             entry(keys.new_signer('a"b\\c'), Role.OPERATOR, revoked_at=NOON, compromised_since=NOON - HOUR),
+            entry(keys.new_signer("Цэцэг-𠮷"), Role.TPE),
         ]
     )
     assert KeyRing.parse(ring.to_toml()).entries == ring.entries
