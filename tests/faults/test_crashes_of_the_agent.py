@@ -15,6 +15,7 @@ def test_an_agent_killed_before_it_commits_a_slot_says_so_in_a_gap_agent_down(ri
     rig.start()
     rig.await_death(rig.box.part)
     accounted_ms = rig.box.book.accounted_ms()
+    rig.let_pass(2)
     rig.revive(rig.box)
     rig.read_on(3)
     rig.finish()

@@ -1,6 +1,7 @@
 """Crash table, the journal's rows: it comes back from an older copy, or is a new one."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -94,10 +95,12 @@ def _release_copies(rig):
 
 
 def _slots(copies):
-    parsed = [record.parse(copy.data) for copy in copies]
-    return {
-        slot for part in parsed if isinstance(part, record.Readings) for group in part.groups for slot in group.slots
-    }
+    """The slots that these records speak of, by point."""
+    slots = defaultdict(set)
+    for parsed in (record.parse(copy.data) for copy in copies):
+        for group in parsed.groups if isinstance(parsed, record.Readings) else ():
+            slots[group.group.partition("/")[0]].update(group.slots)
+    return slots
 
 
 def _faults(rig):

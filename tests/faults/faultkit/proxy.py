@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Self
 
 LOOPBACK = "127.0.0.1"
-_PUBLISH = 3
+_PUBLISH, _PUBACK = 3, 4
 _CHUNK_BYTES = 65_536
 _ENDS_WITHIN_S = 10.0
 
@@ -61,15 +61,6 @@ class _Loss:
     left: int
 
 
-@dataclass
-class _Silence:
-    """Lets the next packet of this kind pass, and nothing after it in this direction."""
-
-    way: Way
-    suffix: str
-    fallen: threading.Event
-
-
 class _Link:
     """One client's connection and ours to the broker."""
 
@@ -77,6 +68,7 @@ class _Link:
         self.number = number
         self.client, self.broker = client, broker
         self.deaf: set[Way] = set()
+        self.unconfirmed = False
         self._pumping = 2
         self._lock = threading.Lock()
 
@@ -111,7 +103,7 @@ class Proxy:
         """How many connections there have been."""
         self._refusing = self._stalled = self._ended = False
         self._losses: list[_Loss] = []
-        self._silences: list[_Silence] = []
+        self._unconfirming: set[Way] = set()
         self._seen: list[Passage] = []
         self._threads: list[threading.Thread] = []
 
@@ -155,20 +147,18 @@ class Proxy:
         with self._state:
             self._losses.append(_Loss(way, suffix, count))
 
-    def fall_silent_after(self, way: Way, suffix: str) -> threading.Event:
-        """Let the next PUBLISH with such a topic pass and nothing after it that way; the event says that it passed."""
-        silence = _Silence(way, suffix, threading.Event())
+    def lose_confirmations(self, way: Way) -> None:
+        """Lose every PUBACK until `heal`."""
         with self._state:
-            self._silences.append(silence)
-        return silence.fallen
+            self._unconfirming.add(way)
 
     def heal(self) -> None:
-        """Be a wire again; connections on which something was swallowed end, because they cannot go on."""
+        """Be a wire again; connections that miss more than a few messages end, because they cannot go on."""
         with self._state:
             self._refusing = self._stalled = False
             self._losses.clear()
-            self._silences.clear()
-            broken = [link for link in self._links if link.deaf]
+            self._unconfirming.clear()
+            broken = [link for link in self._links if link.deaf or link.unconfirmed]
             self._state.notify_all()
         for link in broken:
             link.cut()
@@ -242,10 +232,8 @@ class Proxy:
             if packet.kind == _PUBLISH:
                 passed = passed and not self._is_lost(way, packet)
                 self._seen.append(Passage(link.number, way, packet.topic, packet.digest, packet.payload, passed))
-                for silence in [each for each in self._silences if passed and _fits(each, way, packet)]:
-                    self._silences.remove(silence)
-                    link.deaf.add(way)
-                    silence.fallen.set()
+            if packet.kind == _PUBACK and way in self._unconfirming:
+                passed, link.unconfirmed = False, True
             return passed
 
     def _is_lost(self, way: Way, packet: Packet) -> bool:
@@ -255,7 +243,7 @@ class Proxy:
         return loss is not None
 
 
-def _fits(rule: _Loss | _Silence, way: Way, packet: Packet) -> bool:
+def _fits(rule: _Loss, way: Way, packet: Packet) -> bool:
     return rule.way is way and packet.topic.endswith(rule.suffix)
 
 

@@ -147,11 +147,13 @@ class Rig:
 
     def start(self) -> None:
         """Start everything; the box last, because a meter that does not listen yet is one that does not answer."""
+        self.begun_ms = self.clock.now_ms()
         for parts in ((self.simulators, self.ingest), (self.box.part,)):
             for part in parts:
                 part.start()
             for part in parts:
                 asyncio.run(part.wait_ready(READY_WITHIN_S))
+        self.ready_ms = self.clock.now_ms()
 
     # --- the boxes ------------------------------------------------------------------------------------------------
 
@@ -227,6 +229,11 @@ class Rig:
         """Wait until a box has committed so many more slots."""
         goal = max(self.committed(box), self.clock.now_ms()) + slots * INTERVAL_MS
         self.wait_until(lambda: self.committed(box) >= goal, 30)
+
+    def let_pass(self, slots: int) -> None:
+        """Wait until so many slots have come and gone, whoever reads them."""
+        goal = self.clock.now_ms() + slots * INTERVAL_MS
+        self.wait_until(lambda: self.clock.now_ms() >= goal, 30)
 
     def settle(self, box: Box | None = None, timeout_s: float = 30.0) -> None:
         """Wait until everything that a box had sealed at some moment from now on is acknowledged."""

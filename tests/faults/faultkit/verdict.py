@@ -4,7 +4,8 @@ References:
     architecture.md section 3, invariant 1.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from faultkit.books import against_ledger, not_exactly_once, qualities, runs_of, slots_of_quality
 from faultkit.rig import INTERVAL_MS, SITE, Box, Rig
@@ -13,7 +14,9 @@ from ingest.store.readings import Evidence
 from metering import record
 from metering.interval import Interval
 from metering.quality import Quality
+from simulators.ledger import ServedAnswer
 
+_NOTHING: Mapping[str, set[int]] = MappingProxyType({})
 _AS_READ = {Quality.OK, Quality.LATE_READ}
 _MISSED = {Quality.AGENT_DOWN, Quality.OVERRUN}
 
@@ -30,7 +33,7 @@ def assert_nothing_is_lost(
     *,
     incidents: Collection[str] = (),
     boxes: Iterable[Box] | None = None,
-    unexplained: Collection[int] = (),
+    unexplained: Mapping[str, set[int]] = _NOTHING,
     aside: Iterable[record.Record] = (),
     repeats: bool = False,
 ) -> Evidence:
@@ -40,7 +43,7 @@ def assert_nothing_is_lost(
         rig: ingest may still be running.
         incidents: the codes that this test provokes; any other is a fault, and so is a missing one.
         boxes: those whose records must be in the journal; all by default.
-        unexplained: the slots that are lost on purpose, and must show [ms since the Unix epoch].
+        unexplained: the slots of each point that are lost on purpose, and must show [ms since the Unix epoch].
         aside: records that are on purpose not in the journal.
         repeats: a card was copied, so that slots pending then are rightly in two streams.
 
@@ -55,24 +58,25 @@ def assert_nothing_is_lost(
     assert [row for row in journal.rows() if row.status != "appended"] == []
     expected = _AS_READ | _MISSED | ({Quality.UNEXPLAINED} if unexplained else set())
     assert qualities(evidence) <= expected
-    found = slots_of_quality(evidence, Quality.UNEXPLAINED)
-    assert found == ({device.name: sorted(unexplained) for device in SITE.devices} if unexplained else {})
-    _assert_all_due_slots_are_there(evidence, checked)
+    assert slots_of_quality(evidence, Quality.UNEXPLAINED) == {
+        point: sorted(slots) for point, slots in unexplained.items()
+    }
+    _assert_all_due_slots_are_there(rig, evidence, checked)
     _assert_gaps_are_explained(rig, evidence)
     ends = [(box.book, box.ended_ms) for box in rig.boxes if box.ended_ms is not None]
     result = against_ledger(rig.ledger, journal, ends, aside, repeats=repeats)
-    lost = [answer for answer in result.lost if not _in_slots(answer.served_ms, unexplained)]
+    lost = [answer for answer in result.lost if not _is_among(answer, unexplained)]
     assert (lost, result.doubled, result.wrong) == ([], (), ())
     assert result.journalled == result.matched > 0
     return evidence
 
 
-def _assert_all_due_slots_are_there(evidence: Evidence, boxes: Collection[Box]) -> None:
+def _assert_all_due_slots_are_there(rig: Rig, evidence: Evidence, boxes: Collection[Box]) -> None:
     """Between the first and the last slot `collect` names what is missing; so look at the ends."""
     for point, measurand in evidence.keys():  # noqa: SIM118 - it is no mapping
         times = evidence.series(point, measurand).time_ms
         assert int(times[-1]) == max(box.book.accounted_ms()[f"{point}/all"] for box in boxes)
-        assert int(times[0]) % INTERVAL_MS == 0
+        assert rig.begun_ms < int(times[0]) <= rig.ready_ms + INTERVAL_MS
     assert {point for point, _ in evidence.keys()} == {device.name for device in SITE.devices}  # noqa: SIM118
 
 
@@ -102,5 +106,5 @@ def _joined(outages: Iterable[Interval]) -> list[Interval]:
     return joined
 
 
-def _in_slots(instant_ms: int, slots: Collection[int]) -> bool:
-    return instant_ms // INTERVAL_MS * INTERVAL_MS in slots
+def _is_among(answer: ServedAnswer, slots: Mapping[str, set[int]]) -> bool:
+    return answer.served_ms // INTERVAL_MS * INTERVAL_MS in slots.get(answer.device, ())
