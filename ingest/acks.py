@@ -18,11 +18,15 @@ AT_ONCE_RECORDS = 16
 """… unless so many records wait for one."""
 REPEAT_MS = 60_000
 """While a stream is open, its gateway hears from us at least this often [ms, real time]."""
+MOST_STREAMS = 256
+"""How many streams one ack names, those heard from last: a gateway that starts again every few seconds would else make
+its acks longer than the broker takes, which cuts the connection of all. Whoever misses one sends again and is heard."""
 
 
 @dataclass(slots=True)
 class _Account:
-    heard: set[str] = field(default_factory=set)
+    heard: dict[str, None] = field(default_factory=dict)
+    """By when they were heard from last."""
     waiting: int = 0
     at_once: bool = False
     sent_mono_ms: int | None = None
@@ -44,8 +48,11 @@ class AckBook:
             account = self._account(outcome.gateway)
             account.waiting += 1
             if outcome.stream not in account.heard:
-                account.heard.add(outcome.stream)
                 account.at_once = True
+            account.heard.pop(outcome.stream, None)
+            account.heard[outcome.stream] = None
+            if len(account.heard) > MOST_STREAMS:
+                del account.heard[next(iter(account.heard))]
 
     def ask(self, gateways: Iterable[GatewayId]) -> None:
         """Make an ack due at once, for example after a reconnect."""
@@ -70,7 +77,7 @@ class AckBook:
         return max(0, min(throttled, default=THROTTLE_MS))
 
     def heard(self, gateway: GatewayId) -> frozenset[str]:
-        """The streams of a gateway that were heard from in this run."""
+        """The streams of a gateway that were heard from in this run, the last `MOST_STREAMS`."""
         return frozenset(self._account(gateway).heard)
 
     def sent(self, gateway: GatewayId, mono_ms: int) -> int:
@@ -111,7 +118,7 @@ def build(
     """
     wall_ms, mono_ms = times_ms
     streams = {}
-    for stream in sorted(book.heard(gateway).union(journal.unfinished(gateway))):
+    for stream in sorted(book.heard(gateway).union(journal.unfinished(gateway, MOST_STREAMS))):
         head = journal.head(StreamKey(gateway.site, gateway.gateway, stream))
         streams[stream] = ack.StreamAck(through=head.seq, digest=head.digest)
     held = journal.held(gateway, ack.MAX_HELD)

@@ -217,15 +217,16 @@ class Journal:
         rows = self._db.execute("SELECT DISTINCT site, gateway FROM heads ORDER BY site, gateway")
         return [GatewayId(*row) for row in rows]
 
-    def unfinished(self, gateway: GatewayId) -> list[str]:
-        """The streams that are not complete up to the last record that a successor names."""
+    def unfinished(self, gateway: GatewayId, limit: int) -> list[str]:
+        """The newest streams that are not complete up to the last record that a successor names."""
         sql = (
             "SELECT after.after_stream FROM heads AS after LEFT JOIN heads AS own"
             " ON own.site = after.site AND own.gateway = after.gateway AND own.stream = after.after_stream"
             " WHERE after.site = ? AND after.gateway = ? AND after.after_stream IS NOT NULL"
             " GROUP BY after.after_stream HAVING MAX(after.after_seq) > COALESCE(MAX(own.head), 0)"
+            " ORDER BY after.after_stream DESC LIMIT ?"
         )
-        return [row[0] for row in self._db.execute(sql, (gateway.site, gateway.gateway))]
+        return [row[0] for row in self._db.execute(sql, (gateway.site, gateway.gateway, limit))]
 
     def held(self, gateway: GatewayId, limit: int) -> list[tuple[str, int, str]]:
         """The newest held records of a gateway: stream, sequence number, reason."""
