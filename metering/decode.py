@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from metering.devicemap import Register, WordType
 from metering.measurands import INT64_MAX, INT64_MIN
 from metering.quality import Quality
+from metering.registers import IdentityRegister, Order, Register, WordType
 
 _SCALE_MISSING = 0x8000  # SunSpec: a sunssf register that is not implemented
 _SCALE_LIMIT = 10  # SunSpec: a sunssf lies between -10 and 10
@@ -76,22 +76,69 @@ def _float_exponent(number: Fraction) -> int:
 def _number(register: Register, words: Sequence[int]) -> Fraction | Quality:
     if len(words) != register.words:
         return Quality.BAD_FRAME
-    bits = _bits(register, words)
+    bits = _bits(words, register.word_order, register.byte_order)
     if bits in register.sentinels:
         return Quality.SENTINEL
-    size = register.words * 2
-    if not register.type.is_float:
-        return Fraction(int.from_bytes(bits.to_bytes(size), signed=register.type.is_signed))
+    if register.type.is_float:
+        return _float(bits, register.words * 2)
+    integer = _integer(register.type, bits, register.words, register.mask)
+    return integer if isinstance(integer, Quality) else Fraction(integer)
+
+
+def _bits(words: Sequence[int], word_order: Order, byte_order: Order) -> int:
+    ordered = words if word_order == "big" else tuple(reversed(words))
+    return int.from_bytes(b"".join(word.to_bytes(2, byte_order) for word in ordered))
+
+
+def _float(bits: int, size: int) -> Fraction | Quality:
     (number,) = struct.unpack(">f" if size == 4 else ">d", bits.to_bytes(size))
     if math.isnan(number):
         return Quality.SENTINEL
     return Quality.OUT_OF_RANGE if math.isinf(number) else Fraction(number)
 
 
-def _bits(register: Register, words: Sequence[int]) -> int:
-    ordered = words if register.word_order == "big" else tuple(reversed(words))
-    data = b"".join(word.to_bytes(2, register.byte_order) for word in ordered)
-    return int.from_bytes(data)
+def _integer(word_type: WordType, bits: int, words: int, mask: int | None) -> int | Quality:
+    size = words * 2
+    if not word_type.is_sized_by_register:
+        return int.from_bytes(bits.to_bytes(size), signed=word_type.is_signed)
+    match word_type:
+        case WordType.MOD10:
+            groups = [f"{int.from_bytes(bits.to_bytes(size)[at : at + 2]):04}" for at in range(0, size, 2)]
+            return int("".join(groups)) if all(len(group) == 4 for group in groups) else Quality.OUT_OF_RANGE
+        case WordType.BCD:
+            digits = f"{bits:0{2 * size}x}"
+            return int(digits) if digits.isdecimal() else Quality.OUT_OF_RANGE
+        case WordType.BITS:
+            # Without a mask no bit is meant; a map cannot say so, other code might.
+            return (bits & mask) // (mask & -mask) if mask else Quality.OUT_OF_RANGE
+        case _:
+            return Quality.OUT_OF_RANGE  # text is no number
+
+
+def decode_identity(register: IdentityRegister, words: Sequence[int]) -> int | str | Quality:
+    """Decode what tells a device's model or serial number.
+
+    Args:
+        register: what the words mean.
+        words: its 16-bit words in address order.
+
+    Returns:
+        The integer, or the text without padding; `bad-frame` when there are more or fewer words than it has,
+        `sentinel` when the text is empty, `out-of-range` when it is neither ASCII nor decimal digits.
+    """
+    if len(words) != register.count:
+        return Quality.BAD_FRAME
+    bits = _bits(words, register.word_order, register.byte_order)
+    if not register.type.is_text:
+        return _integer(register.type, bits, register.count, None)
+    data = bits.to_bytes(register.count * 2)
+    if register.type is WordType.STRING8:
+        data = data[1::2]
+    data = data.partition(b"\0")[0].strip()
+    if not data:
+        return Quality.SENTINEL
+    text = data.decode("ascii", errors="replace")
+    return text if text.isascii() and text.isprintable() else Quality.OUT_OF_RANGE
 
 
 def _step(register: Register, scale_word: int | None) -> Fraction | Quality:

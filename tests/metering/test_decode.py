@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.decode import Block, decode, decode_in, register_words, resolution, words_at
-from metering.devicemap import WordType
+from metering.decode import Block, decode, decode_identity, decode_in, register_words, resolution, words_at
+from metering.devicemap import IdentityRegister, WordType
 from metering.quality import Quality
 
 WORDS = st.integers(0, 0xFFFF)
@@ -167,6 +167,70 @@ def test_too_few_or_too_many_words_are_a_bad_frame(register, words):
     assert resolution(register("u32"), words) is None
 
 
+LITTLE = 'word_order = "little"'
+
+
+@pytest.mark.parametrize(
+    ("word_type", "more", "words", "number"),
+    [
+        # PowerLogic: R4 x 10^12 + R3 x 10^8 + R2 x 10^4 + R1, least significant register first.
+        ("mod10", f"count = 4\n{LITTLE}", [1234, 5678, 9, 0], 956_781_234),
+        ("mod10", "count = 4", [0, 9, 5678, 1234], 956_781_234),
+        ("mod10", f"count = 3\n{LITTLE}", [0, 0, 1], 100_000_000),
+        ("mod10", "count = 4", [9999, 9999, 9999, 9999], 9_999_999_999_999_999),
+        ("mod10", "count = 1", [10_000], Quality.OUT_OF_RANGE),
+        ("mod10", "count = 2", [0xFFFF, 0], Quality.OUT_OF_RANGE),
+        ("mod10", 'count = 2\nsentinels = ["0xFFFFFFFF"]', [0xFFFF, 0xFFFF], Quality.SENTINEL),
+        ("bcd", "count = 1", [0x1234], 1234),
+        ("bcd", "count = 2", [0x0098, 0x7654], 987_654),
+        ("bcd", f"count = 2\n{LITTLE}", [0x7654, 0x0098], 987_654),
+        ("bcd", 'count = 1\nbyte_order = "little"', [0x3412], 1234),
+        ("bcd", "count = 2", [0x0000, 0x000A], Quality.OUT_OF_RANGE),
+        ("bcd", "count = 2", [0x1E50, 0x0000], Quality.OUT_OF_RANGE),
+        ("bits", 'count = 1\nmask = "0x0008"', [0x0008], 1),
+        ("bits", 'count = 1\nmask = "0x0008"', [0xFFF7], 0),
+        ("bits", 'count = 1\nmask = "0x00F0"', [0xABCD], 0xC),
+        ("bits", f'count = 2\nmask = "0x00010000"\n{LITTLE}', [0x0000, 0x0001], 1),
+    ],
+)
+def test_decimal_digits_and_bits_are_read_as_the_number_they_stand_for(register, word_type, more, words, number):
+    assert decode(register(word_type, more, "heat_total_j"), words) == number
+
+
+@pytest.mark.parametrize(
+    ("word_type", "words", "identity"),
+    [
+        ("string", [0x534F, 0x434F], "SOCO"),
+        ("string", [0x534F, 0x4300, 0x5858], "SOC"),
+        ("string", [0x2041, 0x2020], "A"),
+        ("string", [0x0000, 0x0000], Quality.SENTINEL),
+        ("string", [0x2020], Quality.SENTINEL),
+        ("string", [0xFFFF], Quality.OUT_OF_RANGE),
+        ("string", [0x410A, 0x4200], Quality.OUT_OF_RANGE),
+        ("string8", [0x0042, 0x0059, 0x0030], "BY0"),
+        ("u16", [0x0154], 340),
+        ("u32", [0x0001, 0x86A0], 100_000),
+        ("s16", [0xFFFF], -1),
+        ("bcd", [0x1234, 0x5678], 12_345_678),
+        ("bcd", [0xFFFF], Quality.OUT_OF_RANGE),
+        ("mod10", [12, 3456], 123_456),
+    ],
+)
+def test_an_identity_is_the_integer_or_the_text_that_the_words_spell(word_type, words, identity):
+    assert decode_identity(IdentityRegister(3, 0, WordType(word_type), len(words)), words) == identity
+
+
+@given(st.sampled_from(WordType), st.lists(WORDS, max_size=6), st.integers(1, 4))
+def test_any_words_give_an_identity_or_a_reason(word_type, words, count):
+    if word_type.is_float:
+        return
+    count = count if word_type.is_sized_by_register else word_type.words
+    identity = decode_identity(IdentityRegister(3, 0, word_type, count), words)
+    assert isinstance(identity, int | str)
+    if len(words) != count:
+        assert identity is Quality.BAD_FRAME
+
+
 SUNSSF = "scale_register = { address = 9 }"
 
 
@@ -195,12 +259,16 @@ def test_a_scale_register_and_a_fixed_scale_multiply(register):
     assert decode(register("u16", SUNSSF + '\nscale = "0.5"'), [7], 2) == 350_000
 
 
-@pytest.mark.parametrize("word_type", WordType)
-@given(more=st.sampled_from(["", SUNSSF, 'scale = "1/7"', *ORDERS.values()]), data=st.data())
-def test_any_words_give_an_int64_or_a_reason(register, word_type, more, data):
-    words = data.draw(st.lists(WORDS, min_size=word_type.words, max_size=word_type.words))
+# What a map has to say with each type whose width is the register's.
+SIZES = {"mod10": "count = {count}", "bcd": "count = {count}", "bits": 'count = {count}\nmask = "0x00F0"'}
+
+
+@pytest.mark.parametrize("word_type", [word_type for word_type in WordType if not word_type.is_text])
+@given(more=st.sampled_from(["", SUNSSF, 'scale = "1/7"', *ORDERS.values()]), count=st.integers(1, 4), data=st.data())
+def test_any_words_give_an_int64_or_a_reason(register, word_type, more, count, data):
+    one = register(word_type, SIZES.get(word_type, "").format(count=count) + "\n" + more)
+    words = data.draw(st.lists(WORDS, min_size=one.words, max_size=one.words))
     scale_word = data.draw(st.none() | WORDS)
-    one = register(word_type, more)
     value = decode(one, words, scale_word)
     step = resolution(one, words, scale_word)
     if isinstance(value, Quality):

@@ -1,12 +1,13 @@
 """Device maps: every fault is named with its register, and the digest is that of the exact text."""
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
-from metering.devicemap import Tier, WordType, parse_device_map
+from metering.devicemap import Access, Tier, WordType, parse_device_map
 from metering.errors import DeviceMapError
 
 CASES = Path(__file__).parents[1] / "golden" / "device-map-1"
@@ -15,8 +16,14 @@ BROKEN = sorted(path.parent for path in CASES.glob("*/expected_error.txt"))
 
 
 def as_data(device_map):
-    """What a map says, in JSON's words: exact fractions and integers as text."""
-    return {
+    """What a map says, in JSON's words: exact fractions as text. Keys that came later are there if they say a thing."""
+    later = {
+        "ct": device_map.ct,
+        "access": dataclasses.asdict(device_map.access) if device_map.access != Access() else None,
+        "identity": device_map.identity and dataclasses.asdict(device_map.identity),
+        "vectors": [dataclasses.asdict(vector) for vector in device_map.vectors],
+    }
+    return json.loads(json.dumps({key: value for key, value in later.items() if value})) | {
         "make": device_map.make,
         "model": device_map.model,
         "tier": device_map.tier,
@@ -37,6 +44,11 @@ def as_data(device_map):
                 "sentinels": sorted(register.sentinels),
                 "modulus": register.modulus,
                 "reset_source": register.reset_source,
+            }
+            | {
+                key: getattr(register, key)
+                for key in ("count", "mask", "nonvolatile_s", "orientation")
+                if getattr(register, key) is not None
             }
             for register in device_map.registers
         ],
@@ -77,6 +89,8 @@ def test_every_golden_map_is_walked():
         (WordType.S64, 4, False, True),
         (WordType.F32, 2, True, False),
         (WordType.F64, 4, True, False),
+        (WordType.MOD10, 1, False, False),
+        (WordType.STRING, 1, False, False),
     ],
 )
 def test_a_word_type_knows_its_width_and_its_nature(word_type, words, is_float, is_signed):
@@ -118,3 +132,14 @@ scale = "{scale}"
 """
     with pytest.raises(DeviceMapError, match="positive decimal or fraction"):
         parse_device_map(text)
+
+
+def test_a_fact_that_changes_no_value_does_not_make_another_register():
+    plain, informed = (
+        parse_device_map((CASES / "two-registers" / "map.toml").read_text() + more).register("power")
+        for more in ("", 'orientation = "import-positive"\nnonvolatile_s = 300\n')
+    )
+    assert informed.orientation == "import-positive"
+    assert informed.nonvolatile_s == 300
+    assert informed == plain
+    assert hash(informed) == hash(plain)
