@@ -154,7 +154,7 @@ class Sender:
         self._vain: dict[str, int] = {}
         self._patience_s = PATIENCE_S
         self._deadline_s = 0.0
-        self._went_back_s: float | None = None
+        self._went_back_s = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -192,7 +192,6 @@ class Sender:
         if verdict.mark is None:
             return verdict
         self._shelf.apply(verdict)
-        before = len(self._flight)
         for stream in ack.streams:
             self._vain.pop(stream, None)
         self._vain.update(verdict.vain)
@@ -207,7 +206,7 @@ class Sender:
         elif verdict.let_go:
             self._patience_s = PATIENCE_S
             self._wait(now_s)
-        elif before and self._stays_behind(ack) and self._may_go_back(now_s):
+        elif self._stays_behind(ack) and now_s - self._went_back_s >= STALE_PAUSE_S:
             self._go_back(now_s)
         return verdict
 
@@ -255,6 +254,3 @@ class Sender:
     def _stays_behind(self, ack: Ack) -> bool:
         """Tell whether the ack speaks of the stream whose records are in flight, without having moved."""
         return bool(self._flight) and self._flight[0][0].stream in ack.streams
-
-    def _may_go_back(self, now_s: float) -> bool:
-        return self._went_back_s is None or now_s - self._went_back_s >= STALE_PAUSE_S

@@ -107,15 +107,18 @@ def test_a_slot_that_is_not_later_than_the_last_one_is_refused_and_costs_nothing
         assert outbox.state().pending_slots == 1
 
 
-def test_missed_slots_of_one_group_and_reason_become_one_gap(new_outbox, birth):
+def test_missed_slots_of_one_group_and_reason_become_one_gap_where_they_touch(new_outbox, birth):
     with new_outbox() as outbox:
         outbox.begin_stream(birth(), START_MS)
-        for number in range(3):
+        for number in (0, 1, 2, 5):
             from_ms = START_MS + number * STEP_MS
             outbox.commit([MissedSlots(GROUP, from_ms, from_ms + STEP_MS, Quality.OVERRUN)])
         outbox.seal()
-        (gap,) = [record for record in records(outbox) if isinstance(record, Gap)]
-    assert (gap.group, gap.from_ms, gap.to_ms, gap.reason) == (GROUP, START_MS, START_MS + 3 * STEP_MS, "overrun")
+        gaps = [record for record in records(outbox) if isinstance(record, Gap)]
+    assert [(gap.group, gap.from_ms, gap.to_ms, gap.reason) for gap in gaps] == [
+        (GROUP, START_MS, START_MS + 3 * STEP_MS, "overrun"),
+        (GROUP, START_MS + 5 * STEP_MS, START_MS + 6 * STEP_MS, "overrun"),
+    ]
 
 
 def test_the_first_record_of_a_new_outbox_names_nothing_and_that_of_the_next_stream_the_last_record(

@@ -201,6 +201,35 @@ def test_progress_makes_the_wait_short_again():
     assert sender.wake_in_s(11) == PATIENCE_S
 
 
+def test_a_wait_with_nothing_in_flight_is_no_wait_without_progress():
+    shelf = MemoryShelf({STREAM_1: 1})
+    sender = sender_over(shelf)
+    sent(sender, 0)
+    sender.on_ack(ack(s1=1), 1)
+    assert sent(sender, 1000) == []
+    shelf.lengths[STREAM_1] = 2
+    assert sent(sender, 1001) == [("s1", 2)]
+    assert sender.wake_in_s(1001) == PATIENCE_S
+
+
+@pytest.mark.parametrize(
+    "news",
+    [
+        lambda sender, now_s: sender.on_connected(now_s),
+        lambda sender, now_s: sender.on_ingest_online(now_s),
+        lambda sender, now_s: sender.on_ack(ack(6, s1=1), now_s),
+    ],
+    ids=["a new connection", "ingest comes online", "a restored journal"],
+)
+def test_news_of_ingest_makes_the_wait_short_again_and_sends_everything_anew(news):
+    sender = sender_over(MemoryShelf({STREAM_1: 4}, {STREAM_1: 2}, known=KNOWN))
+    sent(sender, 0)
+    sent(sender, PATIENCE_S)
+    news(sender, 11)
+    assert ("s1", 4) in sent(sender, 11)
+    assert sender.wake_in_s(11) == PATIENCE_S
+
+
 def test_waits_are_spread_so_that_a_fleet_does_not_send_in_step():
     draws = iter((0.9, 1.1))
     sender = Sender(MemoryShelf({STREAM_1: 1}), lambda: next(draws))
@@ -231,6 +260,15 @@ def test_when_ingest_comes_online_it_sends_again_at_once():
     sent(sender, 0)
     sender.on_ingest_online(1)
     assert sent(sender, 1) == [("s1", 1), ("s1", 2)]
+    assert sender.in_flight == 2
+
+
+def test_an_ack_of_one_stream_leaves_the_records_of_another_in_flight():
+    sender = sender_over(MemoryShelf({STREAM_1: 1, STREAM_2: 1}))
+    sent(sender, 0)
+    sender.on_ack(ack(s2=1), 1)
+    assert sender.in_flight == 1
+    assert sent(sender, 1 + PATIENCE_S) == [("s1", 1)]
 
 
 def test_an_ack_that_stays_behind_makes_it_go_back_but_not_with_every_repeated_ack():
@@ -242,9 +280,28 @@ def test_an_ack_that_stays_behind_makes_it_go_back_but_not_with_every_repeated_a
     assert sent(sender, STALE_PAUSE_S + 0.25) == []
 
 
+def test_an_ack_that_is_silent_about_the_stream_in_flight_does_not_make_it_go_back():
+    sender = sender_over(MemoryShelf({STREAM_1: 1, STREAM_2: 1}))
+    sent(sender, 0)
+    sender.on_ack(ack(1, s2=0), STALE_PAUSE_S)
+    assert sent(sender, STALE_PAUSE_S) == []
+
+
+def test_an_ack_behind_nothing_in_flight_is_no_reason_to_go_back():
+    shelf = MemoryShelf({STREAM_1: 1})
+    sender = sender_over(shelf)
+    sent(sender, 0)
+    sender.on_ack(ack(1, s1=1), 1)
+    sender.on_ack(ack(2, s1=1), 5)
+    shelf.lengths[STREAM_1] = 2
+    assert sent(sender, 5) == [("s1", 2)]
+    sender.on_ack(ack(3, s1=1), 5.5)
+    assert sent(sender, 5.5) == [("s1", 2)]
+
+
 def test_a_restored_journal_gets_everything_behind_its_head_again():
-    sender = sender_over(MemoryShelf({STREAM_1: 5}, {STREAM_1: 5}, known=KNOWN))
-    assert sent(sender, 0) == []
+    sender = sender_over(MemoryShelf({STREAM_1: 5}, {STREAM_1: 4}, known=KNOWN))
+    assert sent(sender, 0) == [("s1", 5)]
     sender.on_ack(ack(6, s1=2), 1)
     assert sent(sender, 1) == [("s1", 3), ("s1", 4), ("s1", 5)]
 

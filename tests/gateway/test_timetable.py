@@ -1,5 +1,7 @@
 """Slots: aligned, never drifting, never replayed, and every one that passes unread is explained."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from gateway.schedule import EARLIEST_MS, Due, Missed, Timetable, clock_was_ahead, late_ms
@@ -20,6 +22,10 @@ def table(accounted_min: float = -1, interval_ms: int = MINUTE_MS, factor: float
 
 def test_the_first_slot_is_the_next_multiple_of_the_interval_since_the_epoch():
     assert table(accounted_min=0.49).upcoming(at(0.5)) == at(1)
+
+
+def test_a_slot_that_was_read_before_the_agent_began_is_not_waited_for_again():
+    assert table(accounted_min=5).upcoming(at(5) + 10) == at(6)
 
 
 def test_slots_do_not_drift_however_long_each_read_takes():
@@ -46,6 +52,10 @@ def test_slots_that_passed_during_a_long_read_are_missed_and_not_replayed():
     slot = plan.upcoming(at(3.5))
     assert slot == at(4)
     assert plan.at(slot) == Due(True, Missed(at(1), at(4), Quality.OVERRUN))
+
+
+def test_slots_that_passed_between_the_start_and_the_first_read_are_missed_too():
+    assert table(accounted_min=0).at(at(3)) == Due(True, Missed(at(1), at(3), Quality.OVERRUN))
 
 
 def test_a_slot_is_never_read_twice_when_the_clock_is_set_back_a_little():
@@ -75,12 +85,21 @@ def test_slots_missed_while_the_clock_was_behind_are_explained_when_it_jumps_for
     plan = table(accounted_min=10)
     plan.at(at(3))
     assert plan.at(at(20)) == Due(True, Missed(at(11), at(20), Quality.CLOCK_BEHIND))
+    assert plan.at(at(22)) == Due(True, Missed(at(21), at(22), Quality.OVERRUN))
+
+
+def test_slots_missed_while_the_clock_had_lost_its_time_are_explained_by_it():
+    plan = table(accounted_min=10)
+    plan.at(MINUTE_MS)
+    assert plan.at(at(20)) == Due(True, Missed(at(11), at(20), Quality.CLOCK_BEHIND))
 
 
 def test_nothing_is_read_before_the_build_date_and_nothing_claimed_about_it():
     plan = Timetable(MINUTE_MS, 0, 1.0)
     assert plan.at(plan.upcoming(100)) == Due(read=False)
-    assert plan.at(EARLIEST_MS).read
+    assert plan.upcoming(MINUTE_MS + 10) == 2 * MINUTE_MS, "and no slot is come back to"
+    assert plan.at(EARLIEST_MS - MINUTE_MS) == Due(read=False)
+    assert plan.at(int(datetime(2025, 6, 1, tzinfo=UTC).timestamp()) * 1000).read
 
 
 @pytest.mark.parametrize(
