@@ -54,16 +54,17 @@ Run = tuple[Link, ...]
 def chained_runs(links: Iterable[Link]) -> list[Run]:
     """Group records into chained runs, ordered by gateway, stream and first record, whatever order they come in."""
     runs: list[list[Link]] = []
-    tails: dict[tuple[str, int, str], list[Link]] = {}
+    tails: dict[tuple[str, str, int, str], list[Link]] = {}
     for link in sorted(links, key=_order):
-        record = link.record
-        run = tails.pop((record.stream, record.seq, record.prev), None) if record.prev is not None else None
+        record, gateway = link.record, str(link.record.gateway_id)
+        # One gateway's signature at the end of a run says nothing about another's records in it.
+        run = tails.pop((gateway, record.stream, record.seq, record.prev), None) if record.prev is not None else None
         if run is None:
             run = []
             runs.append(run)
         run.append(link)
         if not isinstance(record, Horizon):
-            tails[record.stream, link.last_seq + 1, link.onward] = run
+            tails[gateway, record.stream, link.last_seq + 1, link.onward] = run
     return [tuple(run) for run in runs]
 
 
@@ -150,13 +151,14 @@ def broken_links(runs: Sequence[Run]) -> list[str]:
     Returns:
         One sentence per place; empty when every record that has its neighbour is chained to it.
     """
-    by_place: dict[tuple[str, int], list[Link]] = {}
+    by_place: dict[tuple[str, str, int], list[Link]] = {}
     for run in runs:
-        by_place.setdefault((run[-1].record.stream, run[-1].last_seq + 1), []).append(run[-1])
+        last = run[-1]
+        by_place.setdefault((str(last.record.gateway_id), last.record.stream, last.last_seq + 1), []).append(last)
     faults = []
     for run in runs:
         first = run[0]
-        before = by_place.get((first.record.stream, first.record.seq), [])
+        before = by_place.get((str(first.record.gateway_id), first.record.stream, first.record.seq), [])
         if before and first.record.prev not in {link.onward for link in before}:
             names = ", ".join(f"{link.where} has digest {link.onward}" for link in before)
             faults.append(f"{first.where} names {first.record.prev} as the record before it, but {names}")

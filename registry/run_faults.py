@@ -60,8 +60,10 @@ def _number(run: JsonValue, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _key(run: JsonValue) -> tuple[str, int]:
-    return str(_field(run, "stream")), _number(run, "first_seq")
+def _key(run: JsonValue) -> tuple[str, str, int, str]:
+    # Two runs of one stream may begin at one number: horizons all do, and a record with what was put in its place.
+    gateway, stream, digest = (str(_field(run, name)) for name in ("gateway", "stream", "first_digest"))
+    return gateway, stream, _number(run, "first_seq"), digest
 
 
 def _said(run: JsonValue) -> str:

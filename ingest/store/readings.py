@@ -157,7 +157,7 @@ def collect(records: Iterable[bytes]) -> Evidence:
         DeviceMapError: when a birth's device map cannot be used.
     """
     by_digest = {record.digest_of(data): record.parse(data) for data in records}
-    ordered = sorted(by_digest.items(), key=lambda item: (item[1].stream, item[1].seq, item[0]))
+    ordered = sorted(by_digest.items(), key=lambda item: (_home(item[1]), item[1].seq, item[0]))
     collector = _Collector()
     for digest, parsed in ordered:
         collector.add(digest, parsed)
@@ -200,7 +200,7 @@ class _Collector:
 
     def _exclusion(self, parsed: record.Record) -> str | None:
         birth = self._birth
-        if birth is None or birth.stream != parsed.stream:
+        if birth is None or _home(birth) != _home(parsed):
             return "no-birth"
         if birth.mode != "live":
             return "test-mode"
@@ -277,11 +277,16 @@ def chain_end(parsed: record.Record, digest: str) -> tuple[int, str | None]:
 
 def _runs(counted: Sequence[tuple[str, record.Record]]) -> tuple[Run, ...]:
     runs: list[Run] = []
-    follows: tuple[str, int, str | None] | None = None
+    follows: tuple[tuple[str, str, str], int, str | None] | None = None
     for digest, parsed in counted:
         last, next_prev = chain_end(parsed, digest)
-        chained = follows == (parsed.stream, parsed.seq, parsed.prev)
+        chained = follows == (_home(parsed), parsed.seq, parsed.prev)
         first = runs.pop().first if chained else parsed.seq
         runs.append(Run(parsed.site, parsed.gateway, parsed.stream, first, last, digest))
-        follows = (parsed.stream, last + 1, next_prev)
+        follows = (_home(parsed), last + 1, next_prev)
     return tuple(runs)
+
+
+def _home(parsed: record.Record) -> tuple[str, str, str]:
+    # The stream's name alone is not enough: a gateway draws it itself, and may draw another's.
+    return parsed.stream, parsed.site, parsed.gateway

@@ -169,6 +169,17 @@ def test_meters_follow_each_other_and_a_series_knows_which_row_had_which(gateway
     assert evidence.meters("elsewhere") == ()
 
 
+@pytest.mark.parametrize("agent", range(8))
+def test_a_gateway_that_draws_another_s_stream_takes_nothing_from_it(gateway, new_gateway, agent):
+    """Its birth in test mode must not govern the other's readings, whichever of the two digests comes first."""
+    records = [gateway.birth(), gateway.readings(1, 2)]
+    thief = new_gateway("gw-2")
+    thief.stream = gateway.stream
+    evidence = collect([*records, thief.birth(mode="test", agent=str(agent))])
+    assert codes(evidence.series(*ENERGY)) == ["ok", "ok"]
+    assert evidence.runs == collect(records).runs
+
+
 def test_runs_break_where_the_chain_does(gateway):
     gateway.birth()
     for slot in range(1, 5):

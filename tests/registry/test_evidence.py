@@ -12,6 +12,7 @@ from registry.evidence import (
     run_list,
     times,
 )
+from registry.run_faults import run_faults
 
 START_MS = 1_767_000_000_000 // 3_600_000 * 3_600_000
 HOUR_MS = 3_600_000
@@ -93,6 +94,37 @@ def test_every_birth_is_signed_for_and_the_middle_of_a_run_is_not(plant):
     plant.birth()
     plant.days(START_MS + 12 * HOUR_MS, 12)
     assert _shape([must_be_signed(chained_runs(_links(plant.records)))]) == [[1, 4, 6]]
+
+
+def test_a_gateway_s_signature_says_nothing_about_another_s_records_before_it(plant):
+    plant.birth()
+    plant.days(START_MS, 12)
+    last = record.parse(plant.records[-1])
+    gap = {"kind": "gap", "from_ms": START_MS, "to_ms": START_MS + HOUR_MS, "group": None, "reason": "agent-down"}
+    place = {"stream": last.stream, "seq": last.seq + 1, "prev": plant.prev, "clock": last.clock, "mono_ms": 9}
+    other = record.build(record.Gap(site=last.site, gateway="gw-z", **place, **gap), plant.signer)
+    runs = chained_runs(_links([*plant.records, other]))
+    assert _shape(runs) == [[1, 2, 3], [4]]
+    assert _shape([must_be_signed(runs)]) == [[1, 3, 4]]
+    assert broken_links(runs) == []
+
+
+def test_two_horizons_of_one_stream_are_two_runs_that_a_list_can_tell_apart(plant):
+    plant.birth()
+    plant.days(START_MS, 18)
+    clock = record.parse(plant.records[0]).clock
+    ahead = [
+        record.build(
+            record.Horizon(
+                site="mongolia-farm", gateway="gw-solar", stream=plant.stream, seq=0, prev=None, clock=clock,
+                mono_ms=oldest, oldest_seq=oldest, digest_before="f" * 64,
+            ),
+            plant.signer,
+        )
+        for oldest in (2, 3)
+    ]  # fmt: skip
+    runs = chained_runs(_links([*plant.records, *ahead]))
+    assert run_faults(run_list(runs), run_list(runs), runs) == []
 
 
 def test_device_maps_come_from_the_births(plant):
