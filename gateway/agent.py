@@ -12,11 +12,12 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
-from gateway.birth import birth_body, poll_groups
+from gateway.birth import birth_body
 from gateway.config import GatewaySettings
 from gateway.entries import Entry, MissedSlots
 from gateway.errors import OutboxFullError
 from gateway.keeper import Keeper
+from gateway.layout import poll_groups
 from gateway.modbus import Line, quiet_library
 from gateway.outbox import Outbox
 from gateway.poll import PollGroup, poll

@@ -1,4 +1,4 @@
-"""From configuration to what a birth says and what is polled: both sides of one plan. Reads device maps only."""
+"""From configuration to what a birth says of what is polled. Reads device maps only."""
 
 import hashlib
 from typing import Literal
@@ -6,33 +6,31 @@ from typing import Literal
 from gateway import __version__
 from gateway.config import DeviceSettings, GatewaySettings, GroupSettings
 from gateway.entries import BirthBody
+from gateway.layout import NO_CUTS, Cuts, poll_groups
 from gateway.maps import load_map
-from gateway.plan import limits_of, plan_blocks
 from gateway.poll import PollGroup
-from metering.devicemap import DeviceMap, Register
+from metering.devicemap import DeviceMap
 from metering.measurands import measurand
 from metering.record import BlockPart, GroupPart, MeterPart, PointPart
 
 
-def poll_groups(device: DeviceSettings) -> list[PollGroup]:
-    """Lay out what is polled on one device of a checked configuration."""
-    device_map = load_map(device.map)
-    return [_poll_group(device, group, device_map) for group in device.group]
-
-
-def birth_body(settings: GatewaySettings, time_factor: float) -> BirthBody:
+def birth_body(settings: GatewaySettings, time_factor: float, cuts: Cuts = NO_CUTS) -> BirthBody:
     """Say what the gateway's readings are about.
 
     Args:
         settings: a checked configuration.
         time_factor: seconds of wall clock in one real second.
+        cuts: what was learned of its devices; it decides which requests are made.
     """
     groups: list[GroupPart] = []
     texts: dict[str, str] = {}
     for device in settings.device:
         device_map = load_map(device.map)
         texts[device_map.digest] = device_map.text
-        groups += [_group_part(device, group, device_map) for group in device.group]
+        plans = poll_groups(device, cuts)
+        groups += [
+            _group_part(device, group, device_map, plan) for group, plan in zip(device.group, plans, strict=True)
+        ]
     return BirthBody(
         project=settings.project,
         mode=settings.mode,
@@ -44,16 +42,7 @@ def birth_body(settings: GatewaySettings, time_factor: float) -> BirthBody:
     )
 
 
-def _poll_group(device: DeviceSettings, group: GroupSettings, device_map: DeviceMap) -> PollGroup:
-    registers = _registers(group, device_map)
-    name = f"{device.name}/{group.name}"
-    return PollGroup(
-        name, group.interval_s * 1000, device.unit_id, registers, plan_blocks(registers, limits_of(device_map))
-    )
-
-
-def _group_part(device: DeviceSettings, group: GroupSettings, device_map: DeviceMap) -> GroupPart:
-    plan = _poll_group(device, group, device_map)
+def _group_part(device: DeviceSettings, group: GroupSettings, device_map: DeviceMap, plan: PollGroup) -> GroupPart:
     points = tuple(
         PointPart(
             point=point.point,
@@ -79,8 +68,3 @@ def _group_part(device: DeviceSettings, group: GroupSettings, device_map: Device
 
 def _read_function(function: int) -> Literal[3, 4]:
     return 3 if function == 3 else 4
-
-
-def _registers(group: GroupSettings, device_map: DeviceMap) -> tuple[Register, ...]:
-    found = (device_map.register_for(point.measurand) for point in group.points)
-    return tuple(register for register in found if register is not None)

@@ -11,7 +11,9 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
+from gateway.budget import overload
 from gateway.errors import PlanError
+from gateway.layout import lay_out
 from gateway.maps import load_map
 from gateway.plan import limits_of, plan_blocks
 from metering.clock import ClockConfig
@@ -133,7 +135,7 @@ class GatewaySettings(_Table):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*_reserved(self), *_used_twice(self), *_intervals(self), *_maps(self)]
+        problems = [*_reserved(self), *_used_twice(self), *_intervals(self), *_maps(self)] or [*_budgets(self)]
         if problems:
             raise ValidationError.from_exception_data(
                 "GatewaySettings",
@@ -224,6 +226,18 @@ def _points(device_map: DeviceMap | None, where: Location, map_name: str, group:
         plan_blocks(registers, None if device_map is None else limits_of(device_map))
     except PlanError as error:
         yield (*where, "points"), group.name, str(error)
+
+
+def _budgets(settings: GatewaySettings) -> Iterator[Problem]:
+    """Refuse what no line can carry; everything else is right."""
+    laid = lay_out(settings)
+    places = [(i, j) for i, device in enumerate(settings.device) for j in range(len(device.group))]
+    by_name = {part.group.name: place for part, place in zip(laid, places, strict=True)}
+    for line in dict.fromkeys(part.line for part in laid):
+        found = overload(line, [part.load for part in laid if part.line == line])
+        if found is not None:
+            i, j = by_name[found.group]
+            yield ("device", i, "group", j, "interval_s"), settings.device[i].group[j].interval_s, found.problem
 
 
 SAMPLE = """\

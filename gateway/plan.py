@@ -57,11 +57,15 @@ def limits_of(device_map: DeviceMap, request_words: int = REQUEST_WORDS, cuts: I
     """Say what requests to a model may be like.
 
     Args:
-        device_map: of the model; only addresses that hold something in it are readable.
+        device_map: of the model; without declared ranges, only what holds something in it is readable.
         request_words: what one more request costs on its line, in registers.
         cuts: where the device refused a larger request.
     """
-    return Limits(MAX_WORDS, _runs(map(span_of, device_map.registers)), request_words, frozenset(cuts))
+    access = device_map.access
+    declared = tuple(Span(part.function, part.first, part.last + 1) for part in access.readable)
+    return Limits(
+        access.max_words, declared or _runs(map(span_of, device_map.registers)), request_words, frozenset(cuts)
+    )
 
 
 def plan_blocks(registers: Iterable[Register], limits: Limits | None = None) -> tuple[Block, ...]:

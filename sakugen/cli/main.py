@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from metering.config import ConfigError
 from metering.errors import SakugenError
-from sakugen.cli import compute, config, dashboards, gateway, ingest, keys, registry, run_all, simulate
+from sakugen.cli import commissioning, compute, config, dashboards, gateway, ingest, keys, registry, run_all, simulate
 
 _ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -26,6 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 run_all.add_to(app)
+commissioning.add_to(gateway.app)
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(ingest.quarantine_app, name="quarantine")

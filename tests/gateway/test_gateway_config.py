@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from gateway.check import describe
 from gateway.config import SAMPLE, GatewaySettings
 from metering.config import ConfigError, parse_toml
 
@@ -125,7 +124,44 @@ def test_every_fault_is_reported_not_only_the_first():
     assert len(faults_of(text)) == 2
 
 
-def test_a_checked_configuration_can_be_described_without_connecting():
-    lines = describe(parse_toml(SAMPLE, GatewaySettings, "gateway.toml"))
-    assert "device revenue-meter: schneider_iem3000 (unverified), 192.0.2.10:502 unit 1" in lines
-    assert "  revenue-meter/energy: every 900 s, 1 readings; function 3 address 3207 count 4" in lines
+SLOW = """
+schema = "sakugen.devicemap/1"
+make = "Test"
+model = "Slow"
+tier = "unverified"
+[access]
+turnaround_ms = 400
+[[source]]
+title = "made up"
+read = "nothing"
+[[register]]
+name = "energy"
+measurand = "energy_export_total_wh"
+function = 3
+address = 0
+type = "u32"
+[[register]]
+name = "power"
+measurand = "active_power_w"
+function = 3
+address = 100
+type = "s32"
+"""
+
+
+def test_a_line_that_cannot_carry_its_groups_is_refused_with_the_greediest_named(tmp_path):
+    (tmp_path / "slow.toml").write_text(SLOW)
+    points = '{ point = "ac-bus", measurand = "energy_export_total_wh" }'
+    text = SAMPLE.replace('map = "schneider_iem3000"', f'map = "{tmp_path}/slow.toml"').replace("= 900", "= 1")
+    assert parse_toml(text, GatewaySettings, "gateway.toml").device
+    slower = '[[device.group]]\nname = "power"\ninterval_s = 2\npoints = ['
+    text += slower + points.replace("energy_export_total_wh", "active_power_w") + "]\n"
+    assert parse_toml(text, GatewaySettings, "gateway.toml").device, "0.401 s each second and 0.401 s each other second"
+    (fault,) = faults_of(
+        text.replace("interval_s = 2", "interval_s = 1").replace(
+            points, f"{points}, " + points.replace("ac-bus", "grid").replace("energy_export_total_wh", "active_power_w")
+        )
+    )
+    assert "device[1].group[1].interval_s = 1" in fault
+    assert "every 1 s they take 1.2 s of bus time, 'revenue-meter/energy' alone 0.802 s" in fault
+    assert "'revenue-meter/energy' fits at one slot every 1.34 s or more" in fault
