@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from registry.canonical import canonical_bytes
 from registry.check import check_bundle
 from registry.config import RegistrySettings
 from registry.draft import DraftRequest, draft_statement, export_bundle
-from registry.report import CheckReport
+from registry.report import CheckReport, Status
 from registry.signing import sign_detached
 from registry.store import StatementReader, StatementStore
 
@@ -344,6 +345,18 @@ def honest(new_world, records) -> Path:
     return made.export(made.draft())
 
 
+def failed_steps(report: CheckReport) -> dict[str, str]:
+    bad = [step for step in report.steps if step.status not in (Status.OK, Status.NOT_BUILT)]
+    assert report.ok == (not bad)
+    return {step.name: " | ".join((step.detail, *step.faults)) for step in bad}
+
+
+@pytest.fixture(name="failed_steps")
+def failed_steps_of() -> Callable[[CheckReport], dict[str, str]]:
+    """`failed_steps(report)`: the steps that did not pass, with everything they said."""
+    return failed_steps
+
+
 @dataclass
 class Forgery:
     """A bundle that somebody tampers with; unless told otherwise its manifest is made to fit again."""
@@ -379,6 +392,10 @@ class Forgery:
     def check(self, trust: KeyRing | None) -> CheckReport:
         write_bundle(self.path, self.files)
         return check_bundle(self.path, trust)
+
+    def failed(self, trust: KeyRing | None) -> dict[str, str]:
+        """The steps of the check that do not pass, with everything they say."""
+        return failed_steps(self.check(trust))
 
 
 @pytest.fixture

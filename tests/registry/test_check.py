@@ -8,20 +8,13 @@ import pytest
 from metering import note, record
 from metering.keys import KeyRing, Role, new_signer
 from registry.bundle import read_bundle, write_bundle
-from registry.canonical import canonical_bytes, digest_of
+from registry.canonical import digest_of
 from registry.check import STEPS, check_bundle
 from registry.evidence import Link, chained_runs, evidence_root, run_list
 from registry.report import Status
 
 START_MS = 1_767_024_000_000  # 2025-12-30T00:00:00+08:00, when the plant's records begin
 SIGNATURES = {"operator signature", "gateway signatures"}
-
-
-def _failed(report):
-    """The steps that did not pass, with everything they said."""
-    bad = [step for step in report.steps if step.status not in (Status.OK, Status.NOT_BUILT)]
-    assert report.ok == (not bad)
-    return {step.name: " | ".join((step.detail, *step.faults)) for step in bad}
 
 
 def _without(ring, name):
@@ -36,9 +29,9 @@ def _relist(forgery):
     forgery.state(document)
 
 
-def test_an_honest_bundle_passes_every_step_and_says_what_it_holds(honest, signers):
+def test_an_honest_bundle_passes_every_step_and_says_what_it_holds(honest, signers, failed_steps):
     report = check_bundle(honest, signers.ring)
-    assert _failed(report) == {}
+    assert failed_steps(report) == {}
     assert [step.name for step in report.steps] == [name for name, _ in STEPS]
     assert report.claim is not None
     assert report.claim.whole_tonnes == ((2025, 7), (2026, 7))
@@ -61,9 +54,9 @@ def test_a_bundle_that_was_rewritten_is_the_same_bundle(honest, forgery, signers
 # --- archive and manifest ------------------------------------------------------------------------------------------
 
 
-def test_what_cannot_be_read_fails_and_everything_behind_it_could_not_be_checked(tmp_path, signers):
+def test_what_cannot_be_read_fails_and_everything_behind_it_could_not_be_checked(tmp_path, signers, failed_steps):
     report = check_bundle(tmp_path / "nothing.zip", signers.ring)
-    failed = _failed(report)
+    failed = failed_steps(report)
     assert "cannot be read as a zip" in failed.pop("archive")
     assert len(failed) == len(STEPS) - 1
     assert {step.status for step in report.steps[1:]} == {Status.COULD_NOT_CHECK}
@@ -73,17 +66,17 @@ def test_what_cannot_be_read_fails_and_everything_behind_it_could_not_be_checked
 @pytest.mark.parametrize("name", ["statement.json", "project.toml", "keys.toml", "signatures/operator.jws"])
 def test_a_part_that_is_missing_is_named(forgery, signers, name):
     del forgery.files[name]
-    assert f"{name} is missing" in _failed(forgery.check(signers.ring))["archive"]
+    assert f"{name} is missing" in forgery.failed(signers.ring)["archive"]
 
 
-def test_one_byte_of_one_record_in_the_file_is_found_and_named(honest, tmp_path, signers):
+def test_one_byte_of_one_record_in_the_file_is_found_and_named(honest, tmp_path, signers, failed_steps):
     """As somebody would do it who has nothing but a hex editor."""
     data = bytearray(honest.read_bytes())
     at = data.index(b'"values":[[', data.index(b'"seq":3,')) + len(b'"values":[[') + 1
     data[at] = data[at] ^ 1
     path = tmp_path / "flipped.zip"
     path.write_bytes(data)
-    failed = _failed(check_bundle(path, signers.ring))
+    failed = failed_steps(check_bundle(path, signers.ring))
     assert "evidence/01KDMZNGG028T5CY4TQKFF04HM.records: manifest.json says" in failed["manifest"]
     assert "record 4 (readings) names" in failed["evidence chains"]
     assert "record 3 (readings) has digest" in failed["evidence chains"]
@@ -91,7 +84,7 @@ def test_one_byte_of_one_record_in_the_file_is_found_and_named(honest, tmp_path,
     assert "its raw words say" in failed["decoding"]
 
 
-def test_every_byte_of_the_evidence_is_covered(honest, tmp_path, signers):
+def test_every_byte_of_the_evidence_is_covered(honest, tmp_path, signers, failed_steps):
     """One byte in each hundred of the evidence, each flipped alone, with the manifest made to fit."""
     files = read_bundle(honest)
     del files["manifest.json"]
@@ -100,7 +93,7 @@ def test_every_byte_of_the_evidence_is_covered(honest, tmp_path, signers):
     for at in range(0, len(whole), 499):
         files[name] = whole[:at] + bytes([whole[at] ^ 0x04]) + whole[at + 1 :]
         write_bundle(path, files)
-        failed = _failed(check_bundle(path, signers.ring))
+        failed = failed_steps(check_bundle(path, signers.ring))
         assert {"evidence records", "evidence chains"} & failed.keys(), at
 
 
@@ -111,13 +104,13 @@ def test_any_byte_of_the_statement_breaks_its_signature(forgery, signers):
     whole = forgery.files["statement.json"]
     for at in range(0, len(whole), 97):
         forgery.files["statement.json"] = whole[:at] + bytes([whole[at] ^ 0x01]) + whole[at + 1 :]
-        assert "operator signature" in _failed(forgery.check(signers.ring)), at
+        assert "operator signature" in forgery.failed(signers.ring), at
 
 
 def test_a_statement_that_is_not_canonical_fails_even_when_signed(forgery, signers):
     forgery.files["statement.json"] = json.dumps(forgery.statement()).encode()
     forgery.sign(signers.operator)
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert set(failed) == {"statement"}
     assert "not in RFC 8785 canonical form" in failed["statement"]
 
@@ -125,7 +118,7 @@ def test_a_statement_that_is_not_canonical_fails_even_when_signed(forgery, signe
 @pytest.mark.parametrize("data", [b"", b"[]", b'{"a":1.5}', b"\xff", b'{"a":"\\ud800"}', b'{"a":9007199254740992}'])
 def test_a_statement_that_is_no_statement_leaves_nothing_to_check(forgery, signers, data):
     forgery.files["statement.json"] = data
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert failed["computing"] == "the statement could not be read"
     assert "statement.json" in failed["statement"]
 
@@ -165,7 +158,7 @@ def test_every_field_of_the_statement_is_recomputed_and_the_one_that_differs_is_
             place = place[key]
         place[path[-1]] = _changed(value)
         forgery.state(document)
-        failed = _failed(forgery.check(signers.ring))
+        failed = forgery.failed(signers.ring)
         pointer = "/" + "/".join(str(key).replace("/", "~1") for key in path)
         assert not SIGNATURES & failed.keys()
         if path in {("period", "id"), ("engine", "version"), ("engine", "ruleset")}:
@@ -197,14 +190,14 @@ def test_a_field_left_out_is_missed(forgery, signers, key):
 
 def test_a_field_added_is_seen(forgery, signers):
     forgery.state(forgery.statement() | {"bonus_tonnes": 1})
-    assert "/bonus_tonnes: stated 1, found absent" in _failed(forgery.check(signers.ring))["computing"]
+    assert "/bonus_tonnes: stated 1, found absent" in forgery.failed(signers.ring)["computing"]
 
 
 def test_the_whole_tonnes_cannot_be_raised(forgery, signers):
     document = forgery.statement()
     document["vintages"][0]["whole_tonnes"] = 8
     forgery.state(document)
-    assert _failed(forgery.check(signers.ring)) == {
+    assert forgery.failed(signers.ring) == {
         "computing": "computed anew by engine sakugen-compute/1 under sakugen-rules/1, every field compared"
         " | /vintages/0/whole_tonnes: stated 8, found 7"
     }
@@ -214,75 +207,75 @@ def test_a_statement_that_replaces_another_names_it(forgery, signers):
     forgery.state(forgery.statement() | {"supersedes": "a" * 64})
     assert forgery.check(signers.ring).ok
     forgery.state(forgery.statement() | {"supersedes": "the old one"})
-    assert "/supersedes: stated 'the old one'" in _failed(forgery.check(signers.ring))["statement"]
+    assert "/supersedes: stated 'the old one'" in forgery.failed(signers.ring)["statement"]
 
 
 def test_another_type_of_statement_is_not_passed_as_this_one(forgery, signers):
     forgery.state(forgery.statement() | {"type": "sakugen.statement/2"})
-    assert "/type: stated 'sakugen.statement/2'" in _failed(forgery.check(signers.ring))["statement"]
+    assert "/type: stated 'sakugen.statement/2'" in forgery.failed(signers.ring)["statement"]
 
 
 @pytest.mark.parametrize("position", [0, {"index": 1}, "x"])
 def test_a_place_in_a_log_that_does_not_exist_is_a_lie(forgery, signers, position):
     forgery.state(forgery.statement() | {"log_position": position})
-    assert "/log_position: must be null" in _failed(forgery.check(signers.ring))["transparency log"]
+    assert "/log_position: must be null" in forgery.failed(signers.ring)["transparency log"]
 
 
 def test_a_log_position_left_out_is_not_null(forgery, signers):
     document = forgery.statement()
     del document["log_position"]
     forgery.state(document)
-    assert "/log_position" in _failed(forgery.check(signers.ring))["transparency log"]
+    assert "/log_position" in forgery.failed(signers.ring)["transparency log"]
 
 
 def test_declared_values_that_nobody_knows_are_refused(forgery, signers):
     forgery.files["declared/extra.toml"] = b""
-    assert "declared/extra.toml is enclosed" in _failed(forgery.check(signers.ring))["declared values"]
+    assert "declared/extra.toml is enclosed" in forgery.failed(signers.ring)["declared values"]
     del forgery.files["declared/extra.toml"]
     forgery.state(forgery.statement() | {"declared_values": ["a" * 64]})
-    assert "/declared_values: stated" in _failed(forgery.check(signers.ring))["declared values"]
+    assert "/declared_values: stated" in forgery.failed(signers.ring)["declared values"]
 
 
 # --- keys ----------------------------------------------------------------------------------------------------------
 
 
-def test_without_trusted_keys_nothing_is_proved_though_the_bundle_carries_keys(honest):
-    failed = _failed(check_bundle(honest, None))
+def test_without_trusted_keys_nothing_is_proved_though_the_bundle_carries_keys(honest, failed_steps):
+    failed = failed_steps(check_bundle(honest, None))
     assert set(failed) == SIGNATURES
     assert all("no trusted keys were given" in text for text in failed.values())
 
 
-def test_the_keys_of_the_bundle_are_never_believed(forgery, signers):
+def test_the_keys_of_the_bundle_are_never_believed(forgery, signers, failed_steps):
     impostor = new_signer(signers.operator.name)
     ring = KeyRing([*_without(signers.ring, impostor.name).entries])
     forgery.files["keys.toml"] = forgery.files["keys.toml"].replace(
         str(signers.operator.verifier).encode(), str(impostor.verifier).encode()
     )
     forgery.sign(impostor)
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert set(failed) == {"operator signature"}
     assert "not among the keys given as trusted" in failed["operator signature"]
-    assert "operator signature" in _failed(forgery.check(ring))
+    assert "operator signature" in failed_steps(forgery.check(ring))
 
 
-def test_a_gateway_that_the_caller_does_not_trust_is_named(honest, signers):
-    failed = _failed(check_bundle(honest, _without(signers.ring, signers.gateway.name)))
+def test_a_gateway_that_the_caller_does_not_trust_is_named(honest, signers, failed_steps):
+    failed = failed_steps(check_bundle(honest, _without(signers.ring, signers.gateway.name)))
     assert set(failed) == {"gateway signatures"}
     assert "gateway key mongolia-farm/gw-solar+" in failed["gateway signatures"]
 
 
-def test_an_operator_s_key_cannot_stand_in_for_a_gateway_s(honest, signers):
+def test_an_operator_s_key_cannot_stand_in_for_a_gateway_s(honest, signers, failed_steps):
     wrong = KeyRing(entry.model_copy(update={"role": Role.OPERATOR}) for entry in signers.ring.entries)
-    assert set(_failed(check_bundle(honest, wrong))) == {"gateway signatures"}
+    assert set(failed_steps(check_bundle(honest, wrong))) == {"gateway signatures"}
 
 
-def test_a_gateway_key_revoked_before_the_last_record_does_not_count_for_it(honest, signers):
+def test_a_gateway_key_revoked_before_the_last_record_does_not_count_for_it(honest, signers, failed_steps):
     revoked = datetime(2026, 1, 1, tzinfo=UTC)
     entries = [
         entry.model_copy(update={"revoked_at": revoked}) if entry.role is Role.GATEWAY else entry
         for entry in signers.ring.entries
     ]
-    failed = _failed(check_bundle(honest, KeyRing(entries)))
+    failed = failed_steps(check_bundle(honest, KeyRing(entries)))
     assert set(failed) == {"gateway signatures"}
     assert "record 18 (readings): gateway key" in failed["gateway signatures"]
     assert "revoked at 2026-01-01" in failed["gateway signatures"]
@@ -306,13 +299,13 @@ def test_births_and_the_last_record_must_be_signed_by_the_gateway_itself(forgery
         prev = digest_of(records[n])
     forgery.records = records
     _relist(forgery)
-    assert f"record {at + 1} (" in _failed(forgery.check(signers.ring))["gateway signatures"]
+    assert f"record {at + 1} (" in forgery.failed(signers.ring)["gateway signatures"]
 
 
 def test_a_record_signed_under_another_gateway_s_name_is_not_signed(forgery, signers):
     other = new_signer("mongolia-farm/gw-other")
     forgery.records = [*forgery.records[:-1], _resigned(forgery.records[-1], other)]
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert "record 18 (readings) is not signed by mongolia-farm/gw-solar" in failed["gateway signatures"]
 
 
@@ -324,7 +317,7 @@ def test_a_record_left_out_is_named(forgery, signers, seq):
     records = forgery.records
     del records[seq - 1]
     forgery.records = records
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert f"stream 01KDMZNGG028T5CY4TQKFF04HM record {seq} is missing" in failed["evidence chains"]
     assert "/evidence/root: stated" in failed["evidence chains"]
 
@@ -333,13 +326,13 @@ def test_a_record_too_many_is_named_though_the_gateway_signed_it(forgery, signer
     last = record.parse(forgery.records[-1])
     body = last.model_copy(update={"seq": 19, "prev": digest_of(forgery.records[-1])})
     forgery.records = [*forgery.records, record.build(body, signers.gateway)]
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert "stream 01KDMZNGG028T5CY4TQKFF04HM record 19 is extra" in failed["evidence chains"]
 
 
 def test_a_stream_left_out_is_named(forgery, signers):
     del forgery.files[forgery.evidence_name]
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert failed["evidence chains"] == "no record of the evidence could be read"
     assert failed["gateway signatures"] == "no record of the evidence could be read"
     assert failed["decoding"] == "no record of the evidence could be read"
@@ -350,29 +343,29 @@ def test_a_stream_too_many_is_named(forgery, signers):
     birth = record.parse(forgery.records[0]).model_copy(update={"stream": stream})
     extra = record.build(birth, signers.gateway)
     forgery.files[f"evidence/{stream}.records"] = len(extra).to_bytes(4) + extra
-    assert f"stream {stream} is extra" in _failed(forgery.check(signers.ring))["evidence chains"]
+    assert f"stream {stream} is extra" in forgery.failed(signers.ring)["evidence chains"]
 
 
 def test_a_record_that_is_there_twice_is_named(forgery, signers):
     forgery.records = [*forgery.records, forgery.records[3]]
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert "record 4 (readings) is there twice" in failed["evidence records"]
 
 
 def test_a_record_in_another_stream_s_file_is_named(forgery, signers):
     name = "evidence/01KDMZNGG028T5CY4TQKFF04HN.records"
     forgery.files[name] = forgery.files.pop(forgery.evidence_name)
-    assert f"record 1 (birth) lies in {name}" in _failed(forgery.check(signers.ring))["evidence records"]
+    assert f"record 1 (birth) lies in {name}" in forgery.failed(signers.ring)["evidence records"]
 
 
 def test_bytes_that_are_no_record_are_named(forgery, signers):
     forgery.records = [*forgery.records, b"nonsense"]
-    assert "record no. 19" in _failed(forgery.check(signers.ring))["evidence records"]
+    assert "record no. 19" in forgery.failed(signers.ring)["evidence records"]
 
 
 def test_a_file_of_records_that_is_cut_short_is_named(forgery, signers):
     forgery.files[forgery.evidence_name] = forgery.files[forgery.evidence_name][:-1]
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert "evidence/01KDMZNGG028T5CY4TQKFF04HM.records: a record of" in failed["evidence records"]
 
 
@@ -381,7 +374,7 @@ def test_evidence_of_another_place_or_project_is_named(forgery, signers, key, ot
     document = forgery.statement()
     document["project"][key] = other
     forgery.state(document)
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert f"the statement of '{other}'" in failed["evidence records"]
 
 
@@ -390,7 +383,7 @@ def test_a_chain_broken_in_the_middle_is_found_though_the_operator_lists_it_so(f
     records[2] = records[2].replace(b'"mono_ms":3', b'"mono_ms":4')
     forgery.records = records
     _relist(forgery)
-    failed = _failed(forgery.check(signers.ring))
+    failed = forgery.failed(signers.ring)
     assert "record 4 (readings) names" in failed["evidence chains"]
     assert "record 3 (readings): the signature" in failed["gateway signatures"]
 
@@ -399,111 +392,4 @@ def test_a_list_of_runs_that_is_no_list_is_told(forgery, signers):
     document = forgery.statement()
     document["evidence"]["runs"] = [{"stream": 1}]
     forgery.state(document)
-    assert "/evidence/runs: not a list of runs" in _failed(forgery.check(signers.ring))["evidence chains"]
-
-
-# --- device maps and decoding --------------------------------------------------------------------------------------
-
-
-def _map_name(forgery):
-    (name,) = (name for name in forgery.files if name.startswith("maps/"))
-    return name
-
-
-def test_a_device_map_swapped_for_another_is_named(forgery, signers):
-    name = _map_name(forgery)
-    forgery.files[name] = forgery.files[name].replace(b'type = "u64"', b'type = "s64"')
-    assert set(_failed(forgery.check(signers.ring))) == {"device maps"}
-    assert f"{name}: the bytes are" in _failed(forgery.check(signers.ring))["device maps"]
-
-
-def test_a_device_map_left_out_or_added_is_named(forgery, signers):
-    name = _map_name(forgery)
-    forgery.files[f"maps/{'0' * 64}.toml"] = forgery.files.pop(name)
-    failed = _failed(forgery.check(signers.ring))["device maps"]
-    assert f"{name} is not in the bundle" in failed
-    assert f"maps/{'0' * 64}.toml is carried by no birth" in failed
-
-
-def test_a_list_of_device_maps_that_differs_is_named(forgery, signers):
-    document = forgery.statement()
-    document["evidence"]["device_maps"] = []
-    forgery.state(document)
-    assert "/evidence/device_maps: stated []" in _failed(forgery.check(signers.ring))["device maps"]
-
-
-def test_a_gateway_that_signs_values_its_words_do_not_say_is_found(empty_world, plant, signers):
-    """Everything else is in order: the gateway signed it, ingest took it, the operator stated it."""
-    plant.birth()
-    plant.days(START_MS, 95)
-    plant.readings({START_MS + 95 * 3_600_000: 60_000_000}, values=((60_000_000_001,),))
-    empty_world.take(plant.records)
-    failed = _failed(check_bundle(empty_world.export(empty_world.draft()), signers.ring))
-    assert set(failed) == {"decoding"}
-    assert "says 60000000001, its raw words say 60000000000" in failed["decoding"]
-
-
-# --- project file and methodology ----------------------------------------------------------------------------------
-
-
-def test_one_digit_of_a_parameter_is_named_with_both_values(forgery, signers):
-    text = forgery.files["project.toml"]
-    forgery.files["project.toml"] = text.replace(b'value = "0.797"', b'value = "0.798"')
-    failed = _failed(forgery.check(signers.ring))
-    assert set(failed) == {"project file", "computing"}
-    assert "/project/settings_sha256: stated" in failed["project file"]
-    assert '/fixed_parameters/0/value: stated "0.797", found "0.798"' in failed["computing"]
-
-
-def test_a_comment_of_the_project_file_is_part_of_its_bytes(forgery, signers):
-    forgery.files["project.toml"] = forgery.files["project.toml"].replace(b"# A comment", b"# Another comment")
-    failed = _failed(forgery.check(signers.ring))
-    assert set(failed) == {"project file", "computing"}
-    assert "project.toml in the bundle is" in failed["project file"]
-
-
-@pytest.mark.parametrize("text", [b"id = ", b"\xff", b'id = "x"\n'])
-def test_a_project_file_that_cannot_be_read_is_told(forgery, signers, text):
-    forgery.files["project.toml"] = text
-    failed = _failed(forgery.check(signers.ring))
-    assert "| project.toml: " in failed["project file"]
-    assert failed["methodology"] == "project.toml could not be read"
-    assert failed["computing"] == "project.toml could not be read"
-
-
-def test_a_period_that_the_project_file_lacks_cannot_be_computed(forgery, signers):
-    document = forgery.statement()
-    document["period"]["id"] = "another"
-    forgery.state(document)
-    assert "has no monitoring period 'another'" in _failed(forgery.check(signers.ring))["computing"]
-
-
-def test_another_methodology_than_the_one_computed_with_is_named(forgery, signers):
-    name = "methodology/solar_pv.toml"
-    forgery.files[name] += b"# one more line\n"
-    assert f"{name}: the bundle has" in _failed(forgery.check(signers.ring))["methodology"]
-
-
-def test_a_methodology_file_left_out_or_added_is_named(forgery, signers):
-    forgery.files["methodology/other.toml"] = forgery.files.pop("methodology/solar_pv.toml")
-    failed = _failed(forgery.check(signers.ring))["methodology"]
-    assert "methodology/solar_pv.toml is not in the bundle" in failed
-    assert "methodology/other.toml is no part of the methodology" in failed
-
-
-def test_held_evidence_that_names_no_record_cannot_be_computed_with(forgery, signers):
-    document = forgery.statement()
-    document["evidence"]["held"] = [{"stream": "x"}]
-    forgery.state(document)
-    assert "/evidence/held" in _failed(forgery.check(signers.ring))["computing"]
-
-
-def test_the_report_shows_every_fault_to_scripts_and_the_first_ones_to_people(forgery, signers):
-    forgery.files["statement.json"] = canonical_bytes({"type": "sakugen.statement/1"})
-    report = forgery.check(signers.ring)
-    assert not report.ok
-    assert report.as_dict()["ok"] is False
-    assert any(fault.startswith("project file: /project/settings_sha256") for fault in report.faults)
-    lines = list(report.lines())
-    assert lines[-1] == "forged.zip: CHECK FAILED"
-    assert any(line.startswith("could-not-check") for line in lines)
+    assert "/evidence/runs: not a list of runs" in forgery.failed(signers.ring)["evidence chains"]
