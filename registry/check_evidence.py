@@ -16,6 +16,7 @@ from registry.evidence import (
     broken_links,
     chained_runs,
     evidence_root,
+    left_out,
     map_texts,
     must_be_signed,
     read_links,
@@ -67,13 +68,19 @@ def _misplaced(case: Case, link: Link, name: str) -> list[str]:
 
 
 def chains(case: Case) -> Outcome:
-    """Each record names the digest of the one before it, and the runs are exactly those that the statement lists."""
+    """Each record names the digest of the one before it, none in between is left out, and the runs are as stated."""
     count = len(case.evidence)
     stated, found = case.at("evidence", "runs"), run_list(case.runs)
-    faults = [*broken_links(case.runs), *run_faults(stated, found, case.runs)]
+    faults = [*broken_links(case.runs), *left_out(case.runs, _held_places(case)), *run_faults(stated, found, case.runs)]
     if case.at("evidence", "root") != (root := evidence_root(found)):
         faults.append(f"/evidence/root: stated {case.at('evidence', 'root')}, the records in the bundle give {root}")
     return Outcome(f"{count} links in {len(case.runs)} runs", tuple(faults))
+
+
+def _held_places(case: Case) -> frozenset[tuple[str, str, int]]:
+    held = case.at("evidence", "held")
+    named = [_held(item) for item in held] if isinstance(held, list) else []
+    return frozenset((one.gateway, one.stream, one.seq) for one in named)
 
 
 def gateway_signatures(case: Case) -> Outcome:

@@ -7,7 +7,7 @@ holds a part of that range, the two ways through it become two runs.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from metering.errors import RecordError
@@ -162,6 +162,36 @@ def broken_links(runs: Sequence[Run]) -> list[str]:
         if before and first.record.prev not in {link.onward for link in before}:
             names = ", ".join(f"{link.where} has digest {link.onward}" for link in before)
             faults.append(f"{first.where} names {first.record.prev} as the record before it, but {names}")
+    return faults
+
+
+def left_out(runs: Iterable[Run], held: Collection[tuple[str, str, int]]) -> list[str]:
+    """Say which records are missing between others of their stream that are there.
+
+    What is left out of the middle, a spike or a birth in test mode, can raise the credit; what is left out at an end
+    only leaves the beginning or the end of the period unproved.
+
+    Args:
+        runs: all runs of the evidence.
+        held: gateway, stream and number of the records that the journal holds and cannot use.
+
+    Returns:
+        One sentence per hole that neither a record that stands for others nor a horizon nor held records explain.
+    """
+    streams: dict[tuple[str, str], list[Link]] = {}
+    for link in sorted((link for run in runs for link in run), key=_order):
+        streams.setdefault((str(link.record.gateway_id), link.record.stream), []).append(link)
+    faults = []
+    for (gateway, stream), links in streams.items():
+        data = [link.record.seq for link in links if not isinstance(link.record, Birth | Horizon)]
+        lost = [link.record.oldest_seq for link in links if isinstance(link.record, Horizon)]
+        at = max([min(data, default=0), *lost])
+        for link in links:
+            if at < link.record.seq <= max(data, default=0):
+                unused = sum(name[:2] == (gateway, stream) and at <= name[2] < link.record.seq for name in held)
+                if unused < link.record.seq - at:
+                    faults.append(f"stream {stream}: of records {at} to {link.record.seq - 1} some are left out")
+            at = max(at, link.last_seq + 1)
     return faults
 
 

@@ -182,18 +182,29 @@ class JournalReader:
             end_ms: its end, exclusive [ms since the Unix epoch].
 
         Returns:
-            All births and horizons of the project, and every appended record that speaks of a slot in the interval,
-            ordered by stream, then sequence number. Held records are never among them (see `held`).
+            All births and horizons of the project, and of each stream every appended record from the first to the last
+            one that speaks of a slot in the interval: without a hole, so that one that was left out is missed. Ordered
+            by stream, then sequence number. Held records are never among them (see `held`).
         """
-        where = (
-            "project = ? AND status = 'appended'"
-            " AND (kind IN ('birth', 'horizon') OR (first_slot_ms < ? AND last_slot_ms >= ?))"
-            " AND (stream, seq, id) > (?, ?, ?) ORDER BY stream, seq, id"
+        spans = self._rows(
+            "SELECT stream, site, gateway, MAX(first), MAX(last) FROM ("
+            "SELECT stream, site, gateway, MIN(seq) AS first, MAX(seq) AS last FROM records"
+            " WHERE project = ?1 AND status = 'appended' AND kind NOT IN ('birth', 'horizon')"
+            " AND first_slot_ms < ?2 AND last_slot_ms >= ?3 GROUP BY stream, site, gateway"
+            " UNION ALL SELECT stream, site, gateway, 1, 0 FROM heads WHERE project IS NULL OR project = ?1"
+            ") GROUP BY stream, site, gateway ORDER BY stream, site, gateway",
+            (project, end_ms, start_ms),
         )
-        after: tuple[str, int, int] = ("", -1, -1)
-        while page := self._records(where, (project, end_ms, start_ms, *after), _PAGE_ROWS):
-            yield from page
-            after = (page[-1].stream, page[-1].seq, page[-1].id)
+        where = (
+            "site = ? AND gateway = ? AND stream = ? AND project = ? AND status = 'appended'"
+            " AND (kind IN ('birth', 'horizon') OR seq BETWEEN ? AND ?) AND (seq, id) > (?, ?) ORDER BY seq, id"
+        )
+        for stream, site, gateway, first, last in spans:
+            after = (-1, -1)
+            fixed = (site, gateway, stream, project, first, last)
+            while page := self._records(where, (*fixed, *after), _PAGE_ROWS):
+                yield from page
+                after = (page[-1].seq, page[-1].id)
 
     def after(self, cursor: int, limit: int) -> list[StoredRecord]:
         """Give the next records in order of arrival, held ones too.

@@ -106,6 +106,15 @@ def test_a_reader_pages_through_more_rows_than_one_page_in_order(path, gateway, 
     assert [row.id for row in reader.after(9, 5)] == [10, 11]
 
 
+def test_between_two_records_of_an_interval_none_is_left_out(path, gateway, slot_ms):
+    """The clock was set back for a while: a gap that lies before the interval stands between readings within it."""
+    records = [gateway.birth(), gateway.readings(4), gateway.gap(1, 2, "clock-behind"), gateway.readings(5)]
+    with Journal.open(path, NOW_MS) as journal:
+        Intake(journal, 10_000).take([(gateway.topic, data) for data in records], gateway.ring, NOW_MS)
+    assert [row.seq for row in JournalReader(path).records("demo", slot_ms(4), slot_ms(6))] == [1, 2, 3, 4]
+    assert [row.seq for row in JournalReader(path).records("demo", slot_ms(5), slot_ms(6))] == [1, 4]
+
+
 def test_a_missing_journal_is_said_to_be_missing(path):
     with pytest.raises(JournalError, match="cannot be read"):
         JournalReader(path).projects()
