@@ -22,6 +22,8 @@ from metering.config import ConfigError, Fault, line_of, load_toml, parse_toml
 from metering.interval import Interval
 from metering.topics import NAME_PATTERN
 
+_MOST_DIGITS = 30
+"""How far the first digit of a number may be from its decimal point."""
 Mark = Literal["V", "S", "D", "M", "demonstration"]
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
@@ -30,10 +32,11 @@ def _decimal_text(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise ValueError('must be an integer or a decimal in quotes, for example "0.797"')  # noqa: TRY004 - pydantic
     try:
-        finite = Decimal(value).is_finite()
+        number = Decimal(value)
     except InvalidOperation:
-        finite = False
-    if not finite:
+        number = Decimal("NaN")
+    # A bundle's project file comes from outside, and 1e999999999 as a fraction is a number of a gigabyte.
+    if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
         raise ValueError('must be a decimal number, for example "0.797"')
     return str(value)
 

@@ -78,7 +78,7 @@ def parse_toml(text: str, model: type[ModelT], file: str) -> ModelT:
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also for numbers that are too long and nesting that is too deep
         found = re.search(r"line (\d+)", str(error))
         line = int(found[1]) if found else text.count("\n") + 1
         raise ConfigError([Fault(file, line, "(TOML)", "", str(error))]) from None

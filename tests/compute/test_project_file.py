@@ -33,6 +33,8 @@ def test_a_missing_rating_is_refused_with_its_line(text):
         ('role = "generation"', 'role = "generator"', "point[1].role", "allowed: auxiliary, generation, check"),
         ('"0.797"', "0.797", "parameter[1].value", "in quotes"),
         ('"0.797"', '"much"', "parameter[1].value", "must be a decimal number"),
+        ('"0.797"', '"1e999999999"', "parameter[1].value", "must be a decimal number"),
+        ("8_300_000", '"1e999999999"', "point[1].rated_power_w", "must be a decimal number"),
         ('"0.797"', '"7.97"', "parameter[1].value", "must be more than 0 and at most 2"),
         ('"tCO2/MWh"', '"kg/MWh"', "parameter[1].unit", "must be 'tCO2/MWh'"),
         ('name = "EF_RE"', 'name = "EF"', "parameter[1].name", "unknown in solar-pv; allowed: EF_RE, EF_AUX"),

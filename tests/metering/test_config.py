@@ -172,7 +172,10 @@ def test_every_fault_is_reported_at_once_in_the_order_of_the_file():
         ('site = "a"\n\n[clock\n', 3),
         ('site = "a"\nsite = "b"\n', 2),
         ('site = "a', 1),
+        ("keep_days = " + "1" * 5000, 1),
+        ("keep_days = " + "[" * 5000, 1),
     ],
+    ids=["no value", "no bracket", "twice", "no quote", "too many digits", "too deep"],
 )
 def test_a_text_that_is_no_toml_is_reported_with_its_line(text, line):
     ((found, key, _, _),) = faults(text)

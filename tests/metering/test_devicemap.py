@@ -143,3 +143,22 @@ def test_a_fact_that_changes_no_value_does_not_make_another_register():
     assert informed.nonvolatile_s == 300
     assert informed == plain
     assert hash(informed) == hash(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a = " + "[" * 1999, "longer than"),
+        ("a = [" + "[\n" * 5000, "recursion"),
+        ("a = " + "1" * 1990, "."),
+        ("a = 0." + "1" * 1990, "."),
+        ("a" + ".b" * 130_000 + " = 1", "longer than"),
+        ("#\n" * 131_073, "longer than"),
+        ("a = 2026-02-30", "Invalid date"),
+    ],
+    ids=["long line", "deep", "many digits", "many decimals", "many parts", "long", "no date"],
+)
+def test_any_text_of_a_birth_is_a_map_or_a_fault_and_soon(text, problem):
+    """One gateway's birth must not stop ingest: it would come again at every start."""
+    with pytest.raises(DeviceMapError, match=problem):
+        parse_device_map(text)
