@@ -15,6 +15,8 @@ from metering.quality import Quality
 
 LONGEST_FILL_SLOTS = 1_000_000
 """A longer hole is named by its first and last due slot alone: one broken clock must not eat the memory."""
+MOST_FILLED_SLOTS = 4_000_000
+"""So is every hole of a series whose holes have more slots together: nor must many slots, each a little ahead."""
 
 # Which of several rows of one slot is kept. A reading beats the record of its absence, whatever came first.
 RANK_VALUE, RANK_LATE, RANK_NO_VALUE, RANK_GAP, RANK_GIVEN_UP = range(5)
@@ -149,10 +151,10 @@ def _one_row_a_slot(rows: _Rows) -> tuple[NDArray[np.intp], BoolArray]:
     return first, highest > lowest
 
 
-def _due(from_ms: int, to_ms: int, interval_ms: int) -> Int64Array:
+def _due(from_ms: int, to_ms: int, interval_ms: int, longest: int = LONGEST_FILL_SLOTS) -> Int64Array:
     first = -(-from_ms // interval_ms) * interval_ms
     count = max(0, -(-(to_ms - first) // interval_ms))
-    if count > LONGEST_FILL_SLOTS:
+    if count > longest:
         return np.array([first, first + (count - 1) * interval_ms], np.int64)
     return first + np.arange(count, dtype=np.int64) * interval_ms
 
@@ -163,7 +165,10 @@ def _filled(
     """Insert the due slots that nothing speaks of; the interval is that of the row before."""
     interval_ms = np.array([binding.interval_ms for binding in bindings], np.int64)[rows.binding[:-1]]
     behind = np.flatnonzero((rows.time_ms[1:] - 1) // interval_ms > rows.time_ms[:-1] // interval_ms)
-    holes = [_due(int(rows.time_ms[i]) + 1, int(rows.time_ms[i + 1]), int(interval_ms[i])) for i in behind]
+    spans = [(int(rows.time_ms[i]) + 1, int(rows.time_ms[i + 1]), int(interval_ms[i])) for i in behind]
+    slots_due = sum(min((to_ms - from_ms) // step_ms + 1, LONGEST_FILL_SLOTS) for from_ms, to_ms, step_ms in spans)
+    longest = LONGEST_FILL_SLOTS if slots_due <= MOST_FILLED_SLOTS else 2
+    holes = [_due(*span, longest) for span in spans]
     where = np.repeat(behind + 1, [len(hole) for hole in holes])
     slots = np.concatenate(holes) if holes else np.empty(0, np.int64)
     return Series(

@@ -196,6 +196,12 @@ def test_one_slot_far_ahead_does_not_fill_the_memory(gateway):
     assert len(series) == 4
 
 
+def test_many_slots_a_little_ahead_of_each_other_do_not_fill_the_memory(gateway):
+    """One record of 90 kB would else become 1,800,000,000 rows."""
+    series = collect([gateway.birth(interval_ms=1), gateway.readings(*range(2000))]).series(*ENERGY)
+    assert len(series) == 2000 + 2 * 1999
+
+
 def test_a_measurand_that_was_never_read_is_an_empty_series(gateway):
     series = collect([gateway.birth()]).series("ac", "frequency_hz")
     assert len(series) == 0
