@@ -22,6 +22,7 @@ NO_CUTS: Cuts = {}
 class LaidGroup:
     """A poll group, and what it asks of its line."""
 
+    device: str
     group: PollGroup
     line: str
     """Names the connection or bus; groups on one line wait for each other."""
@@ -74,6 +75,7 @@ def _lay_out_device(device: "DeviceSettings", cuts: Cuts) -> Iterator[LaidGroup]
         blocks = plan_blocks(registers, limits_of(device_map, timing.request_words, cuts.get(name, ())))
         interval_ms = group.interval_s * 1000
         yield LaidGroup(
+            device.name,
             PollGroup(name, interval_ms, device.unit_id, registers, blocks),
             f"{device.host}:{device.port}",
             timing,

@@ -136,6 +136,28 @@ class Outbox:
             db.execute("INSERT INTO birth VALUES (?, ?)", (digest, text))
         return data
 
+    def renew_birth(self, birth: BirthBody) -> bytes:
+        """Say anew what slots are about, within the stream; what is pending is sealed first, under the birth before.
+
+        Args:
+            birth: what the following slots are about.
+
+        Returns:
+            The exact bytes of the birth's record.
+
+        Raises:
+            OutboxFullError: no space is left; the birth before still counts.
+        """
+        text = birth_to_json(birth)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with self._store.transaction() as db:
+            self._seal(db)
+            data = self._append(db, self._stamp(), birth_maker(birth, None))
+            db.execute("DELETE FROM birth")
+            db.execute("INSERT INTO birth VALUES (?, ?)", (digest, text))
+        self._birth = digest
+        return data
+
     def commit(self, entries: Sequence[Entry]) -> bool:
         """Make entries durable, all or none, and seal what reaches a limit.
 

@@ -88,7 +88,7 @@ def plan_blocks(registers: Iterable[Register], limits: Limits | None = None) -> 
     by_range: dict[Span, list[Span]] = {}
     for span, register in sorted(wanted.items(), key=lambda item: item[0]):
         by_range.setdefault(_range_of(register, span, ranges, limits.max_words), []).append(span)
-    blocks = [block for spans in by_range.values() for block in _cover(_outermost(spans), limits)]
+    blocks = [block for spans in by_range.values() for block in _cover(outermost(spans), limits)]
     return tuple(sorted(blocks, key=lambda block: (block.function, block.address)))
 
 
@@ -99,6 +99,15 @@ def span_of(register: Register) -> Span:
         first = min(first, register.scale_register.address)
         end = max(end, register.scale_register.address + 1)
     return Span(register.function, first, end)
+
+
+def outermost(spans: Iterable[Span]) -> list[Span]:
+    """Leave out spans inside others; of what remains, firsts and ends both increase."""
+    kept: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.function, span.first, -span.end)):
+        if not kept or not kept[-1].holds(span):
+            kept.append(span)
+    return kept
 
 
 def _runs(spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -123,15 +132,6 @@ def _range_of(register: Register, span: Span, ranges: Sequence[Span], max_words:
             f"{what} at {span.first} to {span.end - 1} lie in no one range that the device map calls readable"
         )
     return found
-
-
-def _outermost(spans: Sequence[Span]) -> list[Span]:
-    """Leave out spans inside others; of what remains, firsts and ends both increase."""
-    kept: list[Span] = []
-    for span in sorted(spans, key=lambda span: (span.first, -span.end)):
-        if not kept or span.end > kept[-1].end:
-            kept.append(span)
-    return kept
 
 
 def _cover(spans: Sequence[Span], limits: Limits) -> list[Block]:

@@ -148,6 +148,10 @@ class Meter:
     """Requests: unit, function, address, count."""
     excepting: set[int] = field(default_factory=set)
     """Units that answer with an exception."""
+    refused: set[int] = field(default_factory=set)
+    """Addresses that no request may touch: exception 2."""
+    most_words: int = 125
+    """Requests for more are refused: exception 3."""
 
 
 @pytest.fixture
@@ -175,6 +179,10 @@ def _action(peer: Meter, unit: int) -> Callable[..., Awaitable[ExcCodes | None]]
         peer.asked.append((unit, function, address, count))
         if unit in peer.excepting:
             return ExcCodes.DEVICE_FAILURE
+        if peer.refused & set(range(address, address + count)):
+            return ExcCodes.ILLEGAL_ADDRESS
+        if count > peer.most_words:
+            return ExcCodes.ILLEGAL_VALUE
         for at in range(address, address + count):
             registers[at - start] = peer.registers[unit][at]
         return None
