@@ -6,11 +6,10 @@ being creditable.
 """
 
 from dataclasses import dataclass
-from datetime import date
 from fractions import Fraction
 
 from compute.methodologies import Monitored
-from compute.project import MeterSettings, ProjectSettings
+from compute.project import CalibrationSettings, MeterSettings, ProjectSettings
 from compute.result import Blocked
 from compute.sources import installed_ms
 from compute.vintages import Vintage, midnight_ms
@@ -40,10 +39,10 @@ def calibrated(project: ProjectSettings, spec: Monitored, point: str, vintages: 
             blocked.append(Blocked("no-calibration", f"no calibration certificate of {meter.name}", point))
             continue
         for index, vintage in enumerate(vintages):
-            uncovered = _uncovered(project, meter, vintage.interval)
+            uncovered = _uncovered(project, meter, meter.calibration, vintage.interval)
             if uncovered is None:
                 continue
-            findings.append(_late(meter, point, uncovered))
+            findings.append(_late(meter, meter.calibration, point, uncovered))
             widening[index] = max(widening[index], Fraction(meter.calibration.mpe_percent) / 100)
             if spec.kind != "counter":
                 what = f"{meter.name} is not calibrated throughout, and its error cannot be applied to a state"
@@ -55,36 +54,21 @@ def calibrated(project: ProjectSettings, spec: Monitored, point: str, vintages: 
     return Calibrated(tuple(widening), tuple(findings), tuple(dict.fromkeys(blocked)))
 
 
-def _uncovered(project: ProjectSettings, meter: MeterSettings, span: Interval) -> Interval | None:
+def _uncovered(
+    project: ProjectSettings, meter: MeterSettings, calibration: CalibrationSettings, span: Interval
+) -> Interval | None:
     # From the first to the last instant of the span at which the meter stood there without a valid certificate.
-    if meter.calibration is None:
-        return None
     from_ms, until_ms = installed_ms(meter)
     start_ms = max(span.start_ms, from_ms)
     end_ms = span.end_ms if until_ms is None else min(span.end_ms, until_ms)
-    valid_from_ms = _midnight(project, meter.calibration.date)
-    valid_until_ms = _midnight(project, meter.calibration.valid_until)
-    if end_ms <= start_ms or (valid_from_ms <= start_ms and end_ms <= valid_until_ms):
-        return None
-    if valid_from_ms <= start_ms < valid_until_ms:
-        return Interval(valid_until_ms, end_ms)
-    if start_ms < valid_from_ms and end_ms <= valid_until_ms:
-        return Interval(start_ms, min(valid_from_ms, end_ms))
-    return Interval(start_ms, end_ms)
+    valid_from_ms = midnight_ms(calibration.date, project.zone)
+    valid_until_ms = midnight_ms(calibration.valid_until, project.zone)
+    first_ms = valid_until_ms if valid_from_ms <= start_ms < valid_until_ms else start_ms
+    last_ms = end_ms if valid_until_ms < end_ms else min(end_ms, valid_from_ms)
+    return Interval(first_ms, last_ms) if first_ms < last_ms else None
 
 
-def _midnight(project: ProjectSettings, day: date) -> int:
-    return midnight_ms(day, project.zone)
-
-
-def _late(meter: MeterSettings, point: str, span: Interval) -> Finding:
-    calibration = meter.calibration
-    evidence = {} if calibration is None else {
-        "certificate": calibration.certificate,
-        "date": calibration.date.isoformat(),
-        "valid_until": calibration.valid_until.isoformat(),
-        "mpe_percent": calibration.mpe_percent,
-    }  # fmt: skip
+def _late(meter: MeterSettings, calibration: CalibrationSettings, point: str, span: Interval) -> Finding:
     return Finding(
         code="calibration-late",
         clause="CDM VVS 366",
@@ -92,5 +76,10 @@ def _late(meter: MeterSettings, point: str, span: Interval) -> Finding:
         what=f"{meter.name} measured without a valid calibration; both ends are moved by its maximum permissible error",
         point=point,
         interval=span,
-        evidence=evidence,
+        evidence={
+            "certificate": calibration.certificate,
+            "date": calibration.date.isoformat(),
+            "valid_until": calibration.valid_until.isoformat(),
+            "mpe_percent": calibration.mpe_percent,
+        },
     )

@@ -15,7 +15,6 @@ _INT64_MAX = 2**63 - 1
 
 def possible_amount(span_ms: int, rate_num: int, rate_den: int, step: int) -> int:
     """As `kernels.possible_amount`; the limit of a quarter of int64 keeps every later sum and difference in range."""
-    span_ms, rate_num, rate_den, step = int(span_ms), int(rate_num), int(rate_den), int(step)
     whole, part = divmod(rate_num, rate_den)
     quarter = _INT64_MAX // 4
     if span_ms > 0 and (whole > quarter // span_ms or part > quarter // (span_ms // rate_den + 1)):

@@ -72,8 +72,7 @@ def midnight_ms(day: date, zone: ZoneInfo) -> int:
 
 def vintages_of(start: date, end: date, zone: ZoneInfo) -> tuple[Vintage, ...]:
     """Cut a period of local dates, `end` not included, at each New Year."""
-    days = [start, *(date(year, 1, 1) for year in range(start.year + 1, end.year + 1)), end]
-    edges = sorted({day for day in days if start <= day <= end})
+    edges = sorted({start, *(date(year, 1, 1) for year in range(start.year + 1, end.year + 1)), end})
     return tuple(
         Vintage(earlier.year, Interval(midnight_ms(earlier, zone), midnight_ms(later, zone)))
         for earlier, later in pairwise(edges)
@@ -111,7 +110,7 @@ def _closing(timeline: Timeline, period: Interval) -> int:
 def _amount_in(timeline: Timeline, vintage: Vintage, period: Interval, closing: int) -> VintageAmount:
     here = vintage.interval
     pairs = timeline.pairs
-    counted = _counted(timeline, period, closing)
+    counted = _counted(timeline, closing)
     starts, ends = timeline.position_ms[pairs.first], timeline.position_ms[pairs.second]
     inside = counted & (starts >= here.start_ms) & (ends <= here.end_ms)
     across = counted & ~inside & (starts < here.end_ms) & (ends > here.start_ms)
@@ -133,21 +132,19 @@ def _amount_in(timeline: Timeline, vintage: Vintage, period: Interval, closing: 
     )
 
 
-def _counted(timeline: Timeline, period: Interval, closing: int) -> np.typing.NDArray[np.bool_]:
+def _counted(timeline: Timeline, closing: int) -> np.typing.NDArray[np.bool_]:
     # Pairs up to the closing reading, and the one across the end of the period when its later reading is confirmed too.
     pairs = timeline.pairs
     counted = pairs.second <= closing
-    after = np.flatnonzero(pairs.first == closing)
-    if len(after) and _crosses_end(timeline, period, closing):
-        counted[after] = True
+    if _goes_on(timeline, closing):
+        counted |= pairs.first == closing
     return counted
 
 
-def _crosses_end(timeline: Timeline, period: Interval, closing: int) -> bool:
+def _goes_on(timeline: Timeline, closing: int) -> bool:
+    # Whether the next reading is confirmed too; it lies beyond the period, else it would be the closing one itself.
     beyond = closing + 1
-    if closing < 0 or beyond >= len(timeline.position_ms) or timeline.position_ms[closing] >= period.end_ms:
-        return False
-    return bool(timeline.position_ms[beyond] > period.end_ms and timeline.confirmed[beyond] == 1)
+    return beyond < len(timeline.confirmed) and bool(timeline.confirmed[beyond] == 1)
 
 
 def _edges(timeline: Timeline, period: Interval, closing: int) -> Iterator[Doubt]:
@@ -159,7 +156,7 @@ def _edges(timeline: Timeline, period: Interval, closing: int) -> Iterator[Doubt
     if first_ms > period.start_ms:
         yield Doubt("period-opening-unproved", Interval(period.start_ms, first_ms))
     last_ms = int(timeline.position_ms[closing])
-    if last_ms < period.end_ms and not _crosses_end(timeline, period, closing):
+    if not _goes_on(timeline, closing):
         yield Doubt("period-closing-unproved", Interval(max(last_ms, period.start_ms), period.end_ms))
 
 

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from compute import codes, kernels, plain
 
 SMALL = st.integers(0, 3_000)
+LEFT = 77
+"""What stands in an output before a kernel writes there."""
 WILD = st.one_of(SMALL, st.integers(-(2**63), 2**63 - 1), st.sampled_from([0, 2**63 - 1, -(2**63), 2**62]))
 
 
@@ -33,7 +35,7 @@ def counters(draw, values=SMALL):
 
 def run(module, readings, rate_num, rate_den, modulus, resettable):
     size = len(readings[0])
-    out = [np.zeros(size, np.int64) for _ in range(5)] + [np.zeros(size, np.uint8)]
+    out = [np.full(size, LEFT, np.int64) for _ in range(5)] + [np.full(size, LEFT, np.uint8)]
     count = module.counter_pairs(*readings, rate_num, rate_den, modulus, resettable, *out)
     return count, [column[: max(count, 0)].tolist() for column in out]
 
@@ -66,25 +68,27 @@ def test_possible_amounts_agree_up_to_the_edge_of_int64(span_ms, rate_num, rate_
 
 @settings(deadline=None)
 @given(
-    spans_ms=st.lists(st.integers(1, 4_000), min_size=0, max_size=20),
+    spans_ms=st.lists(st.one_of(st.integers(1, 4_000), st.sampled_from([1_000, 2_000])), min_size=0, max_size=20),
     states=st.lists(st.sampled_from([-1, 0, 1]), min_size=21, max_size=21),
-    longest_ms=st.sampled_from([0, 1_000, 2_000]),
+    longest_ms=st.sampled_from([0, 1, 1_000, 2_000]),
 )
 def test_the_compiled_state_kernel_says_what_the_plain_one_says(spans_ms, states, longest_ms):
     time_ms = np.cumsum([0, *spans_ms], dtype=np.int64)
     state = np.array(states[: len(time_ms)], np.int64)
     answers = []
     for module in (kernels, plain):
-        out = [np.zeros(len(spans_ms), np.int64), np.zeros(len(spans_ms), np.int64), np.zeros(len(spans_ms), np.uint8)]
+        out = [np.full(len(spans_ms), LEFT, np.int64) for _ in range(2)] + [np.full(len(spans_ms), LEFT, np.uint8)]
         answers.append((module.state_pairs(time_ms, state, longest_ms, *out), [column.tolist() for column in out]))
     assert answers[0] == answers[1]
 
 
 @settings(deadline=None)
 @given(
-    spans_ms=st.lists(st.integers(1, 5_000_000), min_size=0, max_size=20),
-    high=st.lists(st.one_of(st.integers(0, 100), st.just(2**62)), min_size=20, max_size=20),
-    origin_ms=st.integers(-(10**7), 10**7),
+    spans_ms=st.lists(
+        st.one_of(st.integers(1, 5_000_000), st.sampled_from([1, 3_599_999, 3_600_000])), min_size=0, max_size=20
+    ),
+    high=st.lists(st.one_of(st.integers(0, 100), st.sampled_from([2**62 - 1, 2**62])), min_size=20, max_size=20),
+    origin_ms=st.one_of(st.just(0), st.integers(-(10**7), 10**7)),
 )
 def test_hours_are_summed_alike(spans_ms, high, origin_ms):
     second_ms = np.cumsum(spans_ms, dtype=np.int64)
@@ -92,7 +96,7 @@ def test_hours_are_summed_alike(spans_ms, high, origin_ms):
     amounts = np.array(high[:size], np.int64)
     answers = []
     for module in (kernels, plain):
-        out = [np.zeros(size, np.int64) for _ in range(3)]
+        out = [np.full(size, LEFT, np.int64) for _ in range(3)]
         count = module.hour_sums(second_ms, amounts // 2, amounts, origin_ms, *out)
         answers.append((count, [column[: max(count, 0)].tolist() for column in out]))
     assert answers[0] == answers[1]

@@ -1,5 +1,6 @@
 """Boundary and closing rules (contracts 6), both ways, by hand: 1 quantum a minute, readings every quarter hour."""
 
+from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -19,7 +20,7 @@ DAY = 24 * 4  # slots a day
 TOLERANCE_MS = 5_000
 
 
-def timeline_of(slots, *, late_ms=None, values=None):
+def timeline_of(slots, *, late_ms=None, values=None, resettable=False):
     time_ms = np.array(slots, np.int64)
     answer_ms = time_ms + np.array([(late_ms or {}).get(slot, 20) for slot in slots], np.int64)
     value = np.array([(values or {}).get(slot, 10_000 + (slot - NEW_YEAR_MS) // MINUTE_MS) for slot in slots], np.int64)
@@ -33,7 +34,7 @@ def timeline_of(slots, *, late_ms=None, values=None):
         np.zeros(size, np.int64),
         np.ones(size, np.uint8),
         0,
-        False,
+        resettable,
     )
     pairs = counter_pairs(readings, RATE)
     stands_ms = position(time_ms, answer_ms, TOLERANCE_MS)
@@ -56,6 +57,11 @@ def test_periods_are_cut_at_local_midnight_of_new_year():
     assert [(part.year, part.interval.length_ms) for part in VINTAGES] == [(2025, 86_400_000), (2026, 86_400_000)]
     # Ulaanbaatar is 8 h ahead of UTC: 2025-12-31T16:00:00Z.
     assert VINTAGES[1].interval.start_ms == 1_767_196_800_000
+
+
+def test_a_period_of_several_years_has_an_edge_at_each_new_year():
+    edges = [part.interval.start_ms for part in vintages_of(date(2025, 12, 31), date(2027, 1, 2), ZONE)]
+    assert edges == [midnight_ms(day, ZONE) for day in (date(2025, 12, 31), date(2026, 1, 1), date(2027, 1, 1))]
 
 
 def test_a_period_within_a_year_is_one_vintage_and_three_years_are_three():
@@ -110,6 +116,48 @@ def test_a_later_reading_that_is_lower_does_not_confirm():
     assert amounts(timeline)[1] == Pair(1_410, 1_410 + 32)
 
 
+def test_a_reading_confirms_even_where_a_reset_before_it_is_not_excluded():
+    # A counter that shows less than a pair may gain: each difference is only the low end, yet no reading is lower.
+    values = {slot: 3 + place // 20 for place, slot in enumerate(all_slots())}
+    timeline = timeline_of(all_slots(), values=values, resettable=True)
+    assert all(amount.low < amount.high for amount in amounts(timeline))
+    assert codes_of(timeline) == [[], []]
+
+
+def test_the_time_in_doubt_is_that_of_wide_pairs_and_of_what_no_pair_proves():
+    lost = [slot for slot in all_slots() if slot != NEW_YEAR_MS]
+    assert [part.doubtful_ms for part in split(timeline_of(lost), VINTAGES)] == [QUARTER_MS, QUARTER_MS]
+    # A reading that is too low makes four pairs wide: to it, from it, and one on either side.
+    wrong = all_slots()[20]
+    assert [part.doubtful_ms for part in split(timeline_of(all_slots(), values={wrong: 5}), VINTAGES)] == [
+        4 * QUARTER_MS,
+        0,
+    ]
+    both = split(timeline_of(all_slots(after=0), values={all_slots()[-20]: 5}), VINTAGES)
+    assert [part.doubtful_ms for part in both] == [0, 4 * QUARTER_MS + QUARTER_MS]
+
+
+def test_the_amount_across_the_end_counts_only_when_the_reading_behind_it_is_confirmed():
+    end_ms = VINTAGES[1].interval.end_ms
+    timeline = timeline_of([slot for slot in all_slots(after=1) if slot != end_ms])
+    # 24:15 is there and nothing confirms it: the last quarter of an hour is in doubt, 15 × 1.05 = 15 and one step.
+    assert amounts(timeline)[1] == Pair(1_425, 1_425 + 16)
+    assert codes_of(timeline)[1] == ["period-closing-unproved"]
+
+
+def test_where_nothing_needs_confirmation_the_last_reading_closes_and_the_rest_is_in_doubt():
+    timeline = timeline_of(all_slots()[:-3])
+    timeline = replace(timeline, confirmed=np.ones_like(timeline.confirmed))
+    assert amounts(timeline)[1] == Pair(1_410, 1_410 + 32)
+    assert codes_of(timeline)[1] == ["period-closing-unproved"]
+
+
+def test_a_single_confirmed_reading_closes_what_it_can():
+    noon_ms = VINTAGES[0].interval.start_ms + 12 * 3_600_000
+    timeline = timeline_of([noon_ms, noon_ms + QUARTER_MS])
+    assert codes_of(timeline) == [["period-opening-unproved", "period-closing-unproved"], ["period-closing-unproved"]]
+
+
 def test_without_a_reading_at_the_end_the_amount_across_it_may_lie_outside():
     end_ms = VINTAGES[1].interval.end_ms
     timeline = timeline_of([slot for slot in all_slots(after=2) if slot != end_ms])
@@ -120,6 +168,11 @@ def test_a_period_that_begins_before_the_first_reading_opens_in_doubt():
     timeline = timeline_of(all_slots()[2:])  # the first reading is at 00:15
     assert amounts(timeline)[0] == Pair(1_425, 1_425 + 16)
     assert codes_of(timeline)[0] == ["period-opening-unproved"]
+
+
+def test_a_millisecond_before_the_first_reading_is_in_doubt_too():
+    slots = [slot + 1 for slot in all_slots(before=0)]
+    assert codes_of(timeline_of(slots))[0] == ["vintage-boundary-unproved", "period-opening-unproved"]
 
 
 def test_a_year_in_which_nothing_was_read_counts_from_zero_to_all_that_was_possible():
