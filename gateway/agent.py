@@ -18,9 +18,11 @@ from gateway.entries import Entry, MissedSlots
 from gateway.errors import OutboxFullError
 from gateway.keeper import Keeper
 from gateway.layout import poll_groups
-from gateway.modbus import Line, quiet_library
+from gateway.line import RankedReader
+from gateway.lines import lines_of
+from gateway.modbus import quiet_library
 from gateway.outbox import Outbox
-from gateway.poll import PollGroup, poll
+from gateway.poll import PollGroup, Reader, poll
 from gateway.schedule import Missed, Timetable, clock_was_ahead
 from gateway.sender import Sender
 from gateway.status import Faults
@@ -90,7 +92,7 @@ class Agent:
             settings.data_dir / "outbox.sqlite", settings.gateway_id, signer, clock, settings.keep_days
         )
         self._sender = Sender(self._outbox.shelf, lambda: random.uniform(0.9, 1.1))  # noqa: S311 - spreads retries, hides nothing
-        self._lines = _lines(settings, clock)
+        self._lines = lines_of(settings, clock)
         self._timetables: dict[str, Timetable] = {}
         self._era = 0
         """Counts streams begun because the clock had been ahead; what was read before is not committed after."""
@@ -106,7 +108,7 @@ class Agent:
                 self._uplink = Uplink(
                     self._settings, self._clock, self._keeper, self._sender, self._faults, self._silent
                 )
-                for line in self._lines.values():
+                for line in set(self._lines.values()):
                     await stack.enter_async_context(line)
                 await self._begin()
                 await self._serve(stop)
@@ -131,9 +133,10 @@ class Agent:
 
     async def _serve(self, stop: asyncio.Event) -> None:
         readers = [
-            asyncio.create_task(self._poll_for_ever(group, self._lines[device.host, device.port]))
+            # Who shares a line with others goes first when it is read more often.
+            asyncio.create_task(self._poll_for_ever(group, RankedReader(self._lines[device.name], group.interval_ms)))
             for device in self._settings.device
-            for group in poll_groups(device)
+            for group in poll_groups(self._settings.bus_of(device), device)
         ]
         readers.append(asyncio.create_task(self._seal_for_ever()))
         services = [asyncio.create_task(self._keeper.run()), asyncio.create_task(self._serve_uplink())]
@@ -165,7 +168,7 @@ class Agent:
         except TimeoutError:
             _LOG.info("stopped before everything was acknowledged; the rest is sent at the next start")
 
-    async def _poll_for_ever(self, group: PollGroup, line: Line) -> None:
+    async def _poll_for_ever(self, group: PollGroup, line: Reader) -> None:
         while True:
             era, timetable = self._era, self._timetables[group.name]
             now_ms = self._clock.now_ms()
@@ -187,7 +190,7 @@ class Agent:
             slot.add_done_callback(self._under_way.discard)
             await asyncio.shield(slot)
 
-    async def _take(self, group: PollGroup, slot_ms: int, timetable: Timetable, line: Line, era: int) -> None:
+    async def _take(self, group: PollGroup, slot_ms: int, timetable: Timetable, line: Reader, era: int) -> None:
         """Read one slot and commit it."""
         due = timetable.at(slot_ms)
         entries: list[Entry] = [_missed(group, due.missed)] if due.missed else []
@@ -196,7 +199,7 @@ class Agent:
         if entries and era == self._era:
             await self._keeper.commit(entries)
 
-    async def _read(self, group: PollGroup, slot_ms: int, line: Line) -> Entry:
+    async def _read(self, group: PollGroup, slot_ms: int, line: Reader) -> Entry:
         try:
             return await poll(group, slot_ms, line, self._clock)
         except Exception:  # noqa: BLE001 - the main loop: what nobody foresaw in one device must not stop the others
@@ -236,17 +239,8 @@ class Agent:
 
     def _silent(self) -> list[str]:
         return [
-            device.name
-            for device in self._settings.device
-            if device.unit_id in self._lines[device.host, device.port].silent_units()
+            device.name for device in self._settings.device if device.unit_id in self._lines[device.name].silent_units()
         ]
-
-
-def _lines(settings: GatewaySettings, clock: Clock) -> dict[tuple[str, int], Line]:
-    timeouts: dict[tuple[str, int], dict[int, float]] = {}
-    for device in settings.device:
-        timeouts.setdefault((device.host, device.port), {})[device.unit_id] = device.timeout_s
-    return {(host, port): Line(host, port, units, clock) for (host, port), units in timeouts.items()}
 
 
 def _missed(group: PollGroup, missed: Missed) -> MissedSlots:
