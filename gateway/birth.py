@@ -27,7 +27,7 @@ def birth_body(settings: GatewaySettings, time_factor: float, cuts: Cuts = NO_CU
     for device in settings.device:
         device_map = load_map(device.map)
         texts[device_map.digest] = device_map.text
-        plans = poll_groups(device, cuts)
+        plans = poll_groups(settings.bus_of(device), device, cuts)
         groups += [
             _group_part(device, group, device_map, plan) for group, plan in zip(device.group, plans, strict=True)
         ]

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from gateway.budget import overload
+from gateway.buses import BusSettings, Name, Problem, Table, TlsSettings, bus_problems, tcp_bus
 from gateway.errors import PlanError
 from gateway.layout import lay_out
 from gateway.maps import load_map
@@ -21,12 +22,9 @@ from metering.devicemap import DeviceMap
 from metering.errors import DeviceMapError
 from metering.keys import VerifierText
 from metering.measurands import MEASURANDS
-from metering.topics import NAME_PATTERN, GatewayId
+from metering.topics import GatewayId
 
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 Location = tuple[int | str, ...]
-Problem = tuple[Location, object, str]
-"""Where it is, what stands there, what is wrong and allowed."""
 _DAY_S = 86_400
 
 
@@ -40,21 +38,7 @@ def _not_empty(items: tuple[T, ...]) -> tuple[T, ...]:
     return items
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class TlsSettings(_Table):
-    """Encryption towards the broker."""
-
-    ca_file: Path | None = None
-    """Certificates to trust; default: the system's."""
-    cert_file: Path | None = None
-    """This gateway's certificate, when the broker asks for one."""
-    key_file: Path | None = None
-
-
-class BrokerSettings(_Table):
+class BrokerSettings(Table):
     """The MQTT broker."""
 
     host: str
@@ -67,7 +51,7 @@ class BrokerSettings(_Table):
     tls: TlsSettings | None = None
 
 
-class MeterSettings(_Table):
+class MeterSettings(Table):
     """The instrument, as its plate says."""
 
     make: str
@@ -75,14 +59,14 @@ class MeterSettings(_Table):
     serial: str
 
 
-class PointSettings(_Table):
+class PointSettings(Table):
     """What is read for one metering point; the register follows from the device map."""
 
     point: Name
     measurand: str
 
 
-class GroupSettings(_Table):
+class GroupSettings(Table):
     """Registers that are polled together."""
 
     name: Name
@@ -91,22 +75,25 @@ class GroupSettings(_Table):
     points: Annotated[tuple[PointSettings, ...], AfterValidator(_not_empty)]
 
 
-class DeviceSettings(_Table):
-    """One Modbus TCP device."""
+class DeviceSettings(Table):
+    """One Modbus device: on a bus that it shares, or at a TCP address of its own."""
 
     name: Name
     map: str
     """A device map's name, or the path of a .toml file."""
-    host: str
+    bus: Name | None = None
+    """One of the buses of this file."""
+    host: str | None = None
+    """Where it is when it is on no bus."""
     port: int = Field(default=502, ge=1, le=65535)
     unit_id: int = Field(default=1, ge=0, le=255)
-    timeout_s: float = Field(default=1.0, gt=0, le=60)
-    """How long it may take to answer [s]."""
+    timeout_s: float | None = Field(default=None, gt=0, le=60)
+    """How long it may take to begin its answer [s]; default: what its map says, or 1."""
     meter: MeterSettings
     group: Annotated[tuple[GroupSettings, ...], AfterValidator(_not_empty)]
 
 
-class GatewaySettings(_Table):
+class GatewaySettings(Table):
     """Everything one gateway instance needs. One instance serves one project."""
 
     site: Name
@@ -126,6 +113,7 @@ class GatewaySettings(_Table):
     """How long acknowledged records stay as copies [d]."""
     broker: BrokerSettings
     clock: ClockConfig = ClockConfig()
+    bus: tuple[BusSettings, ...] = ()
     device: Annotated[tuple[DeviceSettings, ...], AfterValidator(_not_empty)]
 
     @property
@@ -133,9 +121,17 @@ class GatewaySettings(_Table):
         """The gateway's name on the wire."""
         return GatewayId(self.site, self.gateway)
 
+    def bus_of(self, device: DeviceSettings) -> BusSettings:
+        """Find the line on which a device is; one with an address of its own has a line of its own."""
+        if device.host is not None:
+            return tcp_bus(device.host, device.port)
+        return next(bus for bus in self.bus if bus.name == device.bus)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*_reserved(self), *_used_twice(self), *_intervals(self), *_maps(self)] or [*_budgets(self)]
+        problems = [*_reserved(self), *bus_problems(self.bus), *_places(self), *_used_twice(self)]
+        problems += [*_intervals(self), *_maps(self)]
+        problems = problems or [*_budgets(self)]
         if problems:
             raise ValidationError.from_exception_data(
                 "GatewaySettings",
@@ -158,22 +154,42 @@ def _reserved(settings: GatewaySettings) -> Iterator[Problem]:
         )
 
 
+def _places(settings: GatewaySettings) -> Iterator[Problem]:
+    buses = {bus.name: bus for bus in settings.bus}
+    led_to = {bus.where: bus.name for bus in settings.bus}
+    taken: dict[tuple[str, int], str] = {}
+    for i, device in enumerate(settings.device):
+        where = ("device", i)
+        if device.bus is None and device.host is None:
+            yield (*where, "name"), device.name, "needs either bus = the name of a [[bus]], or host"
+            continue
+        if device.bus is not None and (device.host is not None or "port" in device.model_fields_set):
+            key = "host" if device.host is not None else "port"
+            yield (*where, key), getattr(device, key), f"bus {device.bus!r} says where this device is; remove one"
+            continue
+        if device.bus is not None and device.bus not in buses:
+            allowed = ", ".join(sorted(buses)) or "none, there is no [[bus]]"
+            yield (*where, "bus"), device.bus, f"unknown bus; allowed: {allowed}"
+            continue
+        place = f"{device.host}:{device.port}"
+        if device.host is not None and place in led_to:
+            yield (*where, "host"), device.host, f"bus {led_to[place]!r} leads there; say bus instead of host"
+        if device.bus is not None and buses[device.bus].kind.is_rtu and not 1 <= device.unit_id <= 247:
+            yield (*where, "unit_id"), device.unit_id, "on a serial line a unit id lies between 1 and 247"
+        address = (device.bus or place, device.unit_id)
+        if address in taken:
+            which = "bus" if device.bus else "host, port"
+            yield (*where, "unit_id"), device.unit_id, f"device {taken[address]!r} has the same {which} and unit id"
+        taken.setdefault(address, device.name)
+
+
 def _used_twice(settings: GatewaySettings) -> Iterator[Problem]:
     devices: set[str] = set()
     points: dict[tuple[str, str], str] = {}
-    addresses: dict[tuple[str, int, int], str] = {}
     for i, device in enumerate(settings.device):
         if device.name in devices:
             yield ("device", i, "name"), device.name, "used twice; each device needs a name of its own"
         devices.add(device.name)
-        address = (device.host, device.port, device.unit_id)
-        if address in addresses:
-            yield (
-                ("device", i, "unit_id"),
-                device.unit_id,
-                f"device {addresses[address]!r} has the same host, port and unit id",
-            )
-        addresses.setdefault(address, device.name)
         names = [group.name for group in device.group]
         for j, group in enumerate(device.group):
             if group.name in names[:j]:
@@ -267,13 +283,32 @@ host = "127.0.0.1"
 # [clock]
 # kind = "system"
 
+# Several devices on one line. kind: "rtu" (a serial port), "rtu-over-tcp" (a converter that passes bytes through),
+# "tcp" (several units behind one address) or "tls" (port 802). Such a device says bus = "..." instead of host.
+## [[bus]]
+## name = "cabinet"
+## kind = "rtu"
+## path = "/dev/serial/by-id/usb-FTDI_FT232R_A50285BI-if00-port0"
+## baud = 9600
+## parity = "N"                # "E" or "O"
+## stop_bits = 1
+## turnaround_ms = 50          # silence before each request [ms]; default: 3.5 characters
+##
+## [[bus]]
+## name = "substation"
+## kind = "tls"
+## host = "192.0.2.20"
+## port = 802
+## tls = { ca_file = "keys/site-ca.pem", cert_file = "keys/gw-solar.pem", key_file = "keys/gw-solar.pem.key" }
+
 [[device]]
 name = "revenue-meter"
 map = "schneider_iem3000"      # the name of a map in gateway/devices, or the path of a .toml file
 host = "192.0.2.10"
 # port = 502
+## bus = "cabinet"             # instead of host and port
 # unit_id = 1
-# timeout_s = 1.0              # how long it may take to answer [s]
+# timeout_s = 1.0              # how long it may take to begin its answer [s]; default: its map's, or 1
 meter = { make = "Schneider Electric", model = "iEM3155", serial = "23148557" }
 
 [[device.group]]

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.budget import Load, Timing, tcp_timing
+from gateway.budget import Load, Timing, serial_timing, tcp_timing
+from gateway.buses import BusSettings
 from gateway.maps import load_map
 from gateway.plan import Cut, limits_of, plan_blocks, span_of
 from gateway.poll import PollGroup
@@ -53,22 +54,23 @@ def lay_out(settings: "GatewaySettings", cuts: Cuts = NO_CUTS) -> list[LaidGroup
         settings: a checked configuration.
         cuts: what was learned of its devices.
     """
-    return [laid for device in settings.device for laid in _lay_out_device(device, cuts)]
+    return [laid for device in settings.device for laid in _lay_out_device(settings.bus_of(device), device, cuts)]
 
 
-def poll_groups(device: "DeviceSettings", cuts: Cuts = NO_CUTS) -> list[PollGroup]:
+def poll_groups(bus: BusSettings, device: "DeviceSettings", cuts: Cuts = NO_CUTS) -> list[PollGroup]:
     """Lay out what is polled on one device of a checked configuration.
 
     Args:
+        bus: the line on which it is.
         device: one device.
         cuts: what was learned of it.
     """
-    return [laid.group for laid in _lay_out_device(device, cuts)]
+    return [laid.group for laid in _lay_out_device(bus, device, cuts)]
 
 
-def _lay_out_device(device: "DeviceSettings", cuts: Cuts) -> Iterator[LaidGroup]:
+def _lay_out_device(bus: BusSettings, device: "DeviceSettings", cuts: Cuts) -> Iterator[LaidGroup]:
     device_map = load_map(device.map)
-    timing = _timing(device, device_map)
+    timing = _timing(bus, device_map)
     for group in device.group:
         name = f"{device.name}/{group.name}"
         registers = _registers(group, device_map)
@@ -77,13 +79,16 @@ def _lay_out_device(device: "DeviceSettings", cuts: Cuts) -> Iterator[LaidGroup]
         yield LaidGroup(
             device.name,
             PollGroup(name, interval_ms, device.unit_id, registers, blocks),
-            f"{device.host}:{device.port}",
+            bus.name,
             timing,
         )
 
 
-def _timing(_device: "DeviceSettings", device_map: DeviceMap) -> Timing:
-    return tcp_timing(device_map.access.turnaround_ms)
+def _timing(bus: BusSettings, device_map: DeviceMap) -> Timing:
+    turnaround_ms = max(device_map.access.turnaround_ms, bus.turnaround_ms or 0)
+    if bus.baud is None:
+        return tcp_timing(turnaround_ms)
+    return serial_timing(bus.baud, bus.character_bits, turnaround_ms)
 
 
 def _registers(group: "GroupSettings", device_map: DeviceMap) -> tuple[Register, ...]:

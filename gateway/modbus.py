@@ -1,148 +1,162 @@
-"""Reading registers over Modbus TCP: the only file that knows pymodbus. It reads; it cannot write.
+"""One connection to one bus: the only file that knows pymodbus. It reads; it cannot write.
 
-One `Line` is one TCP connection with all units behind it. Requests on a line follow one another, lines are
-independent. A unit that does not answer is left alone for a while, and so is an address that does not accept a
-connection: neither delays the others by more than one timeout in that while.
+The library frames, connects and waits; it neither retries nor reconnects here, because its defaults hold a line for
+12 s. What it is shown of the bytes that arrive is one whole frame that fits the request, or nothing: `frames` decides.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+import ssl
+from collections.abc import Callable
 
-from pymodbus.client import AsyncModbusTcpClient
+from pymodbus import FramerType
+from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient, AsyncModbusTlsClient
 from pymodbus.exceptions import ModbusException
-from pymodbus.pdu import ModbusPDU
 
-from gateway.backoff import BackOff
-from gateway.poll import Answer
-from metering.clock import Clock
-from metering.quality import Quality
+from gateway.buses import BusKind, BusSettings, TlsSettings
+from gateway.frames import mbap_answer, rtu_answer
 
-_LOG = logging.getLogger("gateway.modbus")
-
-FIRST_WAIT_S = 1.0
-MOST_WAIT_S = 60.0
 _HOLDING_REGISTERS = 3
+_LIBRARY_TIMEOUT_S = 300.0
+"""Longer than any of ours, which is the one that counts [s]."""
+
+Client = AsyncModbusTcpClient | AsyncModbusSerialClient
 
 
-class Line:
-    """One Modbus TCP connection; a `poll.Reader`. Use it as an async context manager."""
+class Wire:
+    """A connection that is opened when it is needed."""
 
-    def __init__(self, host: str, port: int, timeouts_s: Mapping[int, float], clock: Clock) -> None:
-        """Remember where it leads; nothing is connected before the first read.
+    def __init__(self, bus: BusSettings) -> None:
+        """Remember where it leads; nothing is opened yet.
 
         Args:
-            host: name or address.
-            port: TCP port.
-            timeouts_s: how long each unit may take to answer [s].
-            clock: stamps requests and answers.
+            bus: a checked bus.
         """
-        self._where = f"{host}:{port}"
-        self._host = host
-        self._port = port
-        self._timeouts_s = dict(timeouts_s)
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._client: AsyncModbusTcpClient | None = None
-        self._reaching = BackOff(FIRST_WAIT_S, MOST_WAIT_S)
-        self._units = {unit: BackOff(FIRST_WAIT_S, MOST_WAIT_S) for unit in self._timeouts_s}
+        self._bus = bus
+        self._find = rtu_answer if bus.kind.is_rtu else mbap_answer
+        self._client: Client | None = None
+        self._request = b""
+        """What is being asked; empty while nothing is."""
+        self.strange = False
+        """Whether bytes arrived since the last request that were not its answer."""
+        self.active_s = 0.0
+        """When something was last sent or received, in the loop's time [s]."""
 
-    async def __aenter__(self) -> Self:
-        """Begin; the connection is made when it is needed."""
-        return self
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection stands, as far as is known."""
+        return self._client is not None and bool(self._client.connected)
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connection."""
-        self._close()
+    async def open(self) -> None:
+        """Connect.
 
-    def silent_units(self) -> list[int]:
-        """The units that did not answer when they were last asked."""
-        if self._reaching.wait_s:
-            return sorted(self._units)
-        return sorted(unit for unit, patience in self._units.items() if patience.wait_s)
+        Raises:
+            OSError: nothing is there, it is taken by somebody else, or a certificate is wrong.
+        """
+        self.close()
+        self._client = _client(self._bus, self._trace)
+        if not await self._client.connect():
+            raise ConnectionRefusedError(f"{self._bus.where} accepts no connection")
+        # The library begins to listen on a serial port one turn of the loop later.
+        await asyncio.sleep(0)
+        self._mark()
 
-    async def read(self, unit: int, function: int, address: int, count: int) -> Answer:
-        """Read consecutive registers.
+    async def ask(self, unit: int, function: int, address: int, count: int) -> tuple[int, ...] | None:
+        """Send one request and wait for its answer for as long as the caller lets us.
 
         Args:
             unit: the unit id.
             function: 3 for holding, 4 for input registers.
             address: the first register, 0-based.
-            count: how many, up to 125.
+            count: how many.
 
         Returns:
-            The words, or why there are none.
+            The words; None when the device answered with an exception.
+
+        Raises:
+            OSError: the connection broke.
         """
-        async with self._lock:
-            sent_ms = self._clock.now_ms()
-            words, quality = await self._exchange(unit, function, address, count)
-            self._note(unit, quality)
-            return Answer(words, quality, sent_ms, self._clock.now_ms())
-
-    async def _exchange(
-        self, unit: int, function: int, address: int, count: int
-    ) -> tuple[tuple[int, ...] | None, Quality]:
-        now_s = self._now_s()
-        if not self._units[unit].ready(now_s) or not self._reaching.ready(now_s):
-            return None, Quality.NO_ANSWER
-        reached = False
+        if self._client is None:
+            raise ConnectionResetError(f"{self._bus.where} is not connected")
+        ask = (
+            self._client.read_holding_registers if function == _HOLDING_REGISTERS else self._client.read_input_registers
+        )
         try:
-            async with asyncio.timeout(self._timeouts_s[unit]):
-                client = await self._connected()
-                reached = True
-                ask = client.read_holding_registers if function == _HOLDING_REGISTERS else client.read_input_registers
-                return _words(await ask(address, count=count, device_id=unit), function, count)
-        except (TimeoutError, ModbusException, OSError) as error:
-            # A late answer must not meet the next request: nothing is read from this connection after a failure.
-            self._close()
-            if not reached:
-                self._reaching.failed(self._now_s())
-            _LOG.debug("%s unit %d: %r", self._where, unit, error)
-            return None, Quality.NO_ANSWER
+            answer = await ask(address, count=count, device_id=unit)
+        except ModbusException as error:
+            raise ConnectionResetError(str(error)) from error
+        finally:
+            self._request = b""
+            self._mark()
+        return None if answer.isError() else tuple(answer.registers)
 
-    async def _connected(self) -> AsyncModbusTcpClient:
-        if self._client is not None and self._client.connected:
-            return self._client
-        self._close()
-        # retries=0 and no reconnecting of its own: its defaults hold a line for 12 s, and ours is per unit.
-        longest_s = max(self._timeouts_s.values())
-        client = AsyncModbusTcpClient(self._host, port=self._port, timeout=longest_s, retries=0, reconnect_delay=0)
-        self._client = client
-        if not await client.connect():
-            raise ConnectionRefusedError(f"{self._where} accepts no connection")
-        self._reaching.succeeded()
-        return client
-
-    def _note(self, unit: int, quality: Quality) -> None:
-        patience = self._units[unit]
-        if quality is not Quality.NO_ANSWER:
-            if patience.wait_s:
-                _LOG.info("%s unit %d answers again", self._where, unit)
-            patience.succeeded()
-        elif patience.ready(self._now_s()):
-            if not patience.wait_s:
-                _LOG.warning("%s unit %d does not answer; it is asked less often until it does", self._where, unit)
-            patience.failed(self._now_s())
-
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the connection; what is still on its way is never read."""
+        self._request = b""
         if self._client is not None:
             self._client.close()
             self._client = None
 
-    def _now_s(self) -> float:
-        return self._clock.mono_ms() / 1000
+    def _trace(self, sending: bool, data: bytes) -> bytes:
+        """Show the library only what answers the request."""
+        self._mark()
+        if sending:
+            self._request, self.strange = data, False
+            return data
+        if not self._request:
+            return b""  # nobody asked; the library drops it before the next request
+        found = self._find(self._request, data)
+        self.strange = found.strange
+        if found.frame:
+            self._request = b""
+        return found.frame
+
+    def _mark(self) -> None:
+        self.active_s = asyncio.get_running_loop().time()
 
 
-def _words(answer: ModbusPDU, function: int, count: int) -> tuple[tuple[int, ...] | None, Quality]:
-    if answer.isError():
-        return None, Quality.EXCEPTION
-    if answer.function_code != function or len(answer.registers) != count:
-        return None, Quality.BAD_FRAME
-    return tuple(answer.registers), Quality.OK
+def _client(bus: BusSettings, trace: Callable[[bool, bytes], bytes]) -> Client:
+    host = bus.host or ""
+    match bus.kind:
+        case BusKind.RTU:
+            return AsyncModbusSerialClient(
+                bus.path or "",
+                baudrate=bus.baud or 0,
+                parity=bus.parity,
+                stopbits=bus.stop_bits,
+                timeout=_LIBRARY_TIMEOUT_S,
+                retries=0,
+                reconnect_delay=0,
+                trace_packet=trace,
+            )
+        case BusKind.TLS:
+            return AsyncModbusTlsClient(
+                host,
+                port=bus.tcp_port,
+                sslctx=_tls_context(bus),
+                timeout=_LIBRARY_TIMEOUT_S,
+                retries=0,
+                reconnect_delay=0,
+                trace_packet=trace,
+            )
+        case BusKind.TCP | BusKind.RTU_OVER_TCP:
+            return AsyncModbusTcpClient(
+                host,
+                port=bus.tcp_port,
+                framer=FramerType.RTU if bus.kind.is_rtu else FramerType.SOCKET,
+                timeout=_LIBRARY_TIMEOUT_S,
+                retries=0,
+                reconnect_delay=0,
+                trace_packet=trace,
+            )
+
+
+def _tls_context(bus: BusSettings) -> ssl.SSLContext:
+    settings = bus.tls or TlsSettings()
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.cert_file is not None:
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+    return context
 
 
 def quiet_library() -> None:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from gateway.buses import BusSettings
 from gateway.config import SAMPLE, GatewaySettings
 from metering.config import ConfigError, parse_toml
 
@@ -38,12 +39,69 @@ def test_the_sample_shows_every_key_and_its_true_default():
         "group",
     }
     models = (settings, settings.broker, settings.broker.tls, settings.device[0], settings.device[0].group[0])
-    assert set().union(*(keys(model) for model in models)) <= shown
+    on_a_bus = {"bus"}  # the other half of the sample: the next test
+    assert set().union(*(keys(model) for model in models)) - on_a_bus <= shown
     plain = parse_toml(SAMPLE, GatewaySettings, "gateway.toml")
     skipped = {"broker", "device"}
     assert settings.model_dump(exclude=skipped) == plain.model_dump(exclude=skipped)
-    assert settings.device == plain.device
+    kept = {"device": {"__all__": {"timeout_s"}}}  # its default is what the map says
+    assert settings.model_dump(include={"device"}, exclude=kept) == plain.model_dump(include={"device"}, exclude=kept)
     assert (settings.broker.port, settings.broker.protocol) == (plain.broker.port, plain.broker.protocol)
+
+
+BUSES = re.sub(r"^## ?", "", SAMPLE, flags=re.MULTILINE).replace('host = "192.0.2.10"\n', "")
+
+
+def test_the_sample_of_buses_is_valid_and_shows_every_key():
+    settings = parse_toml(BUSES, GatewaySettings, "gateway.toml")
+    assert settings.bus_of(settings.device[0]).path == "/dev/serial/by-id/usb-FTDI_FT232R_A50285BI-if00-port0"
+    assert set().union(*(bus.model_fields_set for bus in settings.bus)) == set(BusSettings.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "says"),
+    [
+        ('bus = "cabinet"', 'bus = "cupboard"', "unknown bus; allowed: cabinet, substation"),
+        ('bus = "cabinet"', 'host = "192.0.2.20"\nport = 802', "bus 'substation' leads there; say bus instead of host"),
+        (
+            'bus = "cabinet"',
+            'bus = "cabinet"\nhost = "192.0.2.1"',
+            "bus 'cabinet' says where this device is; remove one",
+        ),
+        ('bus = "cabinet"', 'bus = "cabinet"\nport = 502', "bus 'cabinet' says where this device is; remove one"),
+        ('bus = "cabinet"', "", "needs either bus = the name of a .*, or host"),
+        ("# unit_id = 1", "unit_id = 0", "on a serial line a unit id lies between 1 and 247"),
+        ("baud = 9600", "baud = 12", "should be greater than or equal to 300"),
+        ("baud = 9600", "", "a bus of this kind needs 'baud'"),
+        (
+            "baud = 9600",
+            "baud = 9600\nport = 502",
+            "belongs to a bus of kind 'tcp' or 'rtu-over-tcp' or 'tls'; remove it",
+        ),
+        ('parity = "N"', 'parity = "none"', "Input should be 'N', 'E' or 'O'"),
+        ('kind = "rtu"', 'kind = "serial"', "Input should be 'tcp', 'tls', 'rtu' or 'rtu-over-tcp'"),
+        ('name = "substation"', 'name = "cabinet"', "used twice; each bus needs a name of its own"),
+        ('kind = "tls"', 'kind = "tcp"', "belongs to a bus of kind 'tls'; remove it"),
+        (', key_file = "keys/gw-solar.pem.key" }', " }", "cert_file and key_file belong together"),
+    ],
+)
+def test_a_bus_that_cannot_be_meant_is_reported_with_its_line_and_what_would_do(good, bad, says):
+    assert good in BUSES
+    text = BUSES.replace(good, bad, 1)
+    (fault,) = faults_of(text)
+    assert re.search(says, fault), fault
+    assert 1 < int(fault.split(":")[1]) <= len(text.splitlines())
+
+
+def test_two_buses_that_lead_to_one_place_and_two_units_of_one_number_are_refused():
+    text = BUSES.replace(
+        'name = "substation"',
+        'name = "other"\nkind = "rtu-over-tcp"\nhost = "192.0.2.20"\nport = 802\n[[bus]]\nname = "x"',
+    )
+    assert "bus 'other' leads there already; two masters disturb each other" in faults_of(text)[0]
+    second = SECOND.replace('host = "192.0.2.11"', 'bus = "cabinet"').replace("ac-bus", "grid")
+    (fault,) = faults_of(BUSES + second)
+    assert "device 'revenue-meter' has the same bus and unit id" in fault
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from gateway.modbus import FIRST_WAIT_S, Line
+from gateway.buses import tcp_bus
+from gateway.line import Line
+from gateway.member import FIRST_WAIT_S, Unit
 from gateway.poll import Answer
 from metering.clock import SystemClock
 from metering.quality import Quality
@@ -17,7 +19,7 @@ def _read(line: Line, *requests: tuple[int, int, int, int]) -> list[Answer]:
 
 
 def _line(port: int, units=(1, 2), timeout_s: float = 0.2, clock=None) -> Line:
-    return Line("127.0.0.1", port, dict.fromkeys(units, timeout_s), clock or SystemClock())
+    return Line(tcp_bus("127.0.0.1", port), dict.fromkeys(units, Unit(timeout_s)), clock or SystemClock())
 
 
 def test_holding_and_input_registers_are_read_with_their_own_function_at_the_address_asked_for(meter):

@@ -1,0 +1,263 @@
+"""One bus with all its units: one request at a time, and no answer taken for another's.
+
+An RTU answer does not say which request it belongs to, so after a request that was given up nothing is believed until
+the line has proved that it is in step again: first an answer of a length that no request still open could have, then,
+where the map knows one, the identity register, which must hold what it held before. Two requests that follow each
+other ask for different lengths, or something else is read between them.
+
+A unit that does not answer is left alone for a while, and so is a bus on which nobody does: neither delays the others
+by more than one timeout in that while.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from gateway.backoff import BackOff
+from gateway.buses import BusKind, BusSettings
+from gateway.frames import rtu_bytes
+from gateway.member import FIRST_WAIT_S, MOST_WAIT_S, Member, Unit, Words, form_of
+from gateway.modbus import Wire
+from gateway.poll import Answer
+from gateway.turns import Turns
+from metering.clock import Clock
+from metering.decode import Block
+from metering.quality import Quality
+
+_LOG = logging.getLogger("gateway.line")
+
+_ANSWERED = (Quality.OK, Quality.EXCEPTION)
+
+
+class Line:
+    """One bus; a `poll.Reader`. Use it as an async context manager."""
+
+    def __init__(self, bus: BusSettings, units: Mapping[int, Unit], clock: Clock) -> None:
+        """Remember where it leads; nothing is connected before the first read.
+
+        Args:
+            bus: a checked bus.
+            units: the devices on it, by unit id.
+            clock: stamps requests and answers.
+        """
+        self._bus = bus
+        self._wire = Wire(bus)
+        self._clock = clock
+        self._turns = Turns()
+        self._reaching = BackOff(FIRST_WAIT_S, MOST_WAIT_S)
+        # Whoever had the line before us may have left a request open; over TCP nothing of that reaches us.
+        self._members = {
+            number: Member(unit, unsure=bus.kind.is_rtu or unit.identity is not None) for number, unit in units.items()
+        }
+        self._probed: int | None = None
+        """The unit that was asked last while the whole bus was silent."""
+        self._turned_away: set[int] = set()
+
+    async def __aenter__(self) -> Self:
+        """Begin; the connection is made when it is needed."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self._wire.close()
+
+    def silent_units(self) -> list[int]:
+        """The units that gave no good answer when they were last asked."""
+        if self._reaching.wait_s:
+            return sorted(self._members)
+        return sorted(number for number, member in self._members.items() if member.patience.wait_s)
+
+    async def read(self, unit: int, function: int, address: int, count: int, rank: int = 0) -> Answer:
+        """Read consecutive registers.
+
+        Args:
+            unit: the unit id.
+            function: 3 for holding, 4 for input registers.
+            address: the first register, 0-based.
+            count: how many, up to 125.
+            rank: who goes first when several wait for the line: the lowest.
+
+        Returns:
+            The words, or why there are none.
+        """
+        wanted = Block(function, address, count)
+        if not self._may_ask(unit):
+            return self._unasked()
+        await self._turns.take(rank, (unit, form_of(wanted)))
+        try:
+            if not self._may_ask(unit):  # somebody else found out while we waited
+                return self._unasked()
+            quality = await self._get_in_step(unit, wanted)
+            sent_ms = self._clock.now_ms()
+            words: Words | None = None
+            if quality is Quality.OK:
+                words, quality = await self._exchange(unit, wanted)
+                if quality in _ANSWERED:
+                    self._answered(unit)
+            return Answer(words, quality, sent_ms, self._clock.now_ms())
+        finally:
+            self._turns.give_back()
+
+    def _unasked(self) -> Answer:
+        now_ms = self._clock.now_ms()
+        return Answer(None, Quality.NO_ANSWER, now_ms, now_ms)
+
+    async def _get_in_step(self, number: int, wanted: Block) -> Quality:
+        """Make sure that the next answer of a unit can only be the one to the next request; OK when it is so."""
+        member = self._members[number]
+        if not member.unsure:
+            if self._bus.kind.is_rtu and self._turns.last_form == (number, form_of(wanted)):
+                return await self._read_between(number, wanted)
+            return Quality.OK
+        if self._bus.kind.is_rtu:
+            quality = await self._read_between(number, wanted)
+            if quality is not Quality.OK:
+                return quality
+        if member.unit.identity is not None:
+            quality = await self._identify(number, member.unit.identity)
+            if quality is Quality.OK and self._bus.kind.is_rtu and form_of(member.unit.identity) == form_of(wanted):
+                quality = await self._read_between(number, wanted)
+            if quality is not Quality.OK:
+                return quality
+        member.in_step()
+        return Quality.OK
+
+    async def _read_between(self, number: int, wanted: Block) -> Quality:
+        """Read something of another length: whatever was on its way comes in before it, and does not fit."""
+        member = self._members[number]
+        for probe in member.probes(wanted, self._now_s()):
+            _, quality = await self._exchange(number, probe)
+            if quality is not Quality.EXCEPTION:  # which could be the answer to anything
+                return quality
+        # Nothing else can be read from this device: only time can tell.
+        return Quality.NO_ANSWER if member.is_open(form_of(wanted), self._now_s()) else Quality.OK
+
+    async def _identify(self, number: int, identity: Block) -> Quality:
+        member = self._members[number]
+        words, quality = await self._exchange(number, identity)
+        if words is None:
+            return Quality.OK if quality is Quality.EXCEPTION else quality  # not every firmware has it
+        if member.identity_words is None:
+            member.identity_words = words
+        if words == member.identity_words:
+            return Quality.OK
+        if not member.patience.wait_s:
+            _LOG.error(
+                "%s unit %d: another device answers, or another's answer; it is not read", self._bus.where, number
+            )
+        self._failed(number, Quality.BAD_FRAME)
+        return Quality.BAD_FRAME
+
+    async def _exchange(self, number: int, block: Block) -> tuple[Words | None, Quality]:
+        """Ask once."""
+        member = self._members[number]
+        reached = False
+        try:
+            await self._keep_silence(member.unit)
+            async with asyncio.timeout(member.unit.timeout_s + rtu_bytes(block.count) * self._bus.byte_s):
+                if not self._wire.is_open:
+                    await self._wire.open()
+                    self._reached()
+                reached = True
+                words = await self._wire.ask(number, block.function, block.address, block.count)
+        except (TimeoutError, OSError) as error:
+            _LOG.debug("%s unit %d: %r", self._bus.where, number, error)
+            quality = Quality.BAD_FRAME if reached and self._wire.strange else Quality.NO_ANSWER
+            self._abandon(member, block)
+            self._failed(number, quality, reached=reached)
+            return None, quality
+        except asyncio.CancelledError:
+            self._abandon(member, block)
+            raise
+        self._turns.last_form = (number, form_of(block))
+        return words, Quality.EXCEPTION if words is None else Quality.OK
+
+    async def _keep_silence(self, unit: Unit) -> None:
+        """Wait until the line has been silent for as long as it must be; a line that never is must bear it."""
+        silence_s = max(self._bus.silence_s, unit.turnaround_s)
+        if not silence_s:
+            return
+        now_s = asyncio.get_running_loop().time
+        until_s = now_s() + silence_s + unit.timeout_s
+        while (left_s := min(self._wire.active_s + silence_s, until_s) - now_s()) > 0:  # noqa: ASYNC110 - bytes may come meanwhile
+            await asyncio.sleep(left_s)
+
+    def _abandon(self, member: Member, block: Block) -> None:
+        """Leave a request that may still be answered. A serial port stays open and what comes is dropped there."""
+        member.give_up(block, self._now_s())
+        if self._bus.kind is not BusKind.RTU or not self._wire.is_open:
+            self._wire.close()
+
+    def _may_ask(self, number: int) -> bool:
+        now_s = self._now_s()
+        if not self._members[number].patience.ready(now_s):
+            return False
+        if not self._reaching.ready(now_s):
+            self._turned_away.add(number)
+            return False
+        if number == self._probed and self._turned_away - {number}:
+            # The bus is silent and this unit was its last probe: another one's turn, in case this one is gone for good.
+            self._probed = None
+            return False
+        return True
+
+    def _all_silent(self) -> bool:
+        return len(self._members) > 1 and all(member.patience.wait_s for member in self._members.values())
+
+    def _reached(self) -> None:
+        if not self._all_silent():
+            self._reaching.succeeded()
+
+    def _answered(self, number: int) -> None:
+        member = self._members[number]
+        if member.patience.wait_s:
+            _LOG.info("%s unit %d answers again", self._bus.where, number)
+        if self._reaching.wait_s:  # the whole bus was silent, which says nothing about the others
+            self._reaching.succeeded()
+            for other in self._members.values():
+                other.patience.succeeded()
+        member.patience.succeeded()
+        member.spared = False
+        self._probed = None
+
+    def _failed(self, number: int, quality: Quality, *, reached: bool = True) -> None:
+        member, now_s = self._members[number], self._now_s()
+        if not reached:
+            if not self._reaching.wait_s:
+                _LOG.warning("%s cannot be reached; it is tried less often until it can", self._bus.where)
+            self._reaching.failed(now_s)
+            return
+        if quality is Quality.BAD_FRAME and not member.spared:
+            member.spared = True
+            return
+        if not member.patience.wait_s:
+            _LOG.warning(
+                "%s unit %d gives no good answer; it is asked less often until it does", self._bus.where, number
+            )
+        member.patience.failed(now_s)
+        if self._all_silent():
+            self._reaching.failed(now_s)
+            self._probed = number
+            self._turned_away.clear()
+            self._wire.close()
+
+    def _now_s(self) -> float:
+        return self._clock.mono_ms() / 1000
+
+
+@dataclass(frozen=True, slots=True)
+class RankedReader:
+    """A line as one poll group sees it; a `poll.Reader`."""
+
+    line: Line
+    rank: int
+    """The lowest goes first."""
+
+    async def read(self, unit: int, function: int, address: int, count: int) -> Answer:
+        """Read consecutive registers with function 3 or 4."""
+        return await self.line.read(unit, function, address, count, self.rank)

@@ -1,0 +1,77 @@
+"""One unit on a bus: how long it is left alone, and whether its next answer can be believed. Pure."""
+
+from dataclasses import dataclass
+
+from gateway.backoff import BackOff
+from metering.decode import Block
+
+FIRST_WAIT_S = 1.0
+MOST_WAIT_S = 60.0
+LATEST_ANSWER_S = 10.0
+"""No device answers later than this after it was asked [s]."""
+
+Words = tuple[int, ...]
+Form = tuple[int, int]
+"""Function and number of registers: all that an answer of a unit says of its request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is known of one device on a bus."""
+
+    timeout_s: float
+    """How long it may take to begin its answer [s]."""
+    turnaround_s: float = 0.0
+    """The silence that it needs before a request, when that is more than the bus needs [s]."""
+    identity: Block | None = None
+    """Registers that hold the same as long as it is the same device."""
+    probes: tuple[Block, ...] = ()
+    """Anything else that it lets us read; the more lengths, the better."""
+
+
+def form_of(block: Block) -> Form:
+    """Say what the answer to a request looks like."""
+    return block.function, block.count
+
+
+class Member:
+    """A unit, and how far its answers can be believed."""
+
+    def __init__(self, unit: Unit, *, unsure: bool) -> None:
+        """Begin without having asked it.
+
+        Args:
+            unit: what is known of it.
+            unsure: whether it may be about to answer somebody who asked before us.
+        """
+        self.unit = unit
+        # The first wait is the quiet window as well: within it no late answer meets a request of the same unit.
+        self.patience = BackOff(max(FIRST_WAIT_S, unit.timeout_s), MOST_WAIT_S)
+        self.unsure = unsure
+        """Whether the next answer might be one to an earlier request."""
+        self.spared = False
+        """Whether one bad frame has been forgiven since the last answer."""
+        self.identity_words: Words | None = None
+        self._open: dict[Form, float] = {}
+        """Forms of requests that were given up, and when [s]."""
+
+    def give_up(self, block: Block, now_s: float) -> None:
+        """Note a request that may still be answered."""
+        self.unsure = True
+        self._open[form_of(block)] = now_s
+
+    def in_step(self) -> None:
+        """Note that nothing is open any more."""
+        self.unsure = False
+        self._open.clear()
+
+    def is_open(self, form: Form, now_s: float) -> bool:
+        """Tell whether an answer of this form could be one to a request that was given up."""
+        return form in self._open and now_s - self._open[form] < LATEST_ANSWER_S
+
+    def probes(self, wanted: Block, now_s: float) -> list[Block]:
+        """List what proves that the line is in step, best first: forms that nothing open and nothing wanted has."""
+        taken = {form_of(wanted)}
+        if self.unit.identity is not None:
+            taken.add(form_of(self.unit.identity))
+        return [p for p in self.unit.probes if form_of(p) not in taken and not self.is_open(form_of(p), now_s)]
