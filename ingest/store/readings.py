@@ -16,10 +16,14 @@ from metering import decode, record
 from metering.clock import ClockState
 from metering.devicemap import DeviceMap, parse_device_map
 from metering.errors import DeviceMapError
-from metering.interval import Interval
+from metering.interval import DAY_MS, Interval
 from metering.measurands import INT64_MAX
 from metering.quality import Quality
 
+LONGEST_SKEW_MS = DAY_MS
+"""A reading asked for or answered further from its slot has quality `clock`: its times mean nothing, and one of them
+beyond what a calendar or 64 bits can show would keep its project from ever being computed [ms of real time]."""
+_FASTEST = 100_000
 Key = tuple[str, str]
 """(point, measurand)."""
 
@@ -217,13 +221,16 @@ class _Collector:
 
     def _read(self, readings: record.Readings) -> None:
         synced = readings.clock.state is ClockState.SYNCHRONISED
+        longest_ms = int(LONGEST_SKEW_MS * min(max(self._births[-1].time_factor, 1), _FASTEST))
         for part in readings.groups:
             slots = np.array(part.slots, np.int64)
-            sent = slots + np.array(part.sent, np.int64)
-            received = slots + np.array(part.received, np.int64)
+            offsets = np.array([part.sent, part.received], np.int64)
+            absurd = np.any((offsets > longest_ms) | (offsets < -longest_ms), axis=0)
+            sent, received = slots + np.where(absurd, 0, offsets)
             codes = np.zeros((len(part.values), len(slots)), np.uint8)
             for point, slot, code in part.quality:
                 codes[point, slot] = code
+            codes[:, absurd] = Quality.CLOCK
             for row, (key, binding) in enumerate(self._bindings[part.group]):
                 values = np.array([0 if value is None else value for value in part.values[row]], np.int64)
                 chunk = Chunk(

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ingest.store.readings import collect
+from metering import record
 from metering.errors import DeviceMapError
 from metering.quality import Quality
 
@@ -194,6 +195,18 @@ def test_runs_break_where_the_chain_does(gateway):
 def test_one_slot_far_ahead_does_not_fill_the_memory(gateway):
     series = collect([gateway.birth(interval_ms=1), gateway.readings(1), gateway.readings(10_000_000)]).series(*ENERGY)
     assert len(series) == 4
+
+
+@pytest.mark.parametrize("field", ["sent", "received"])
+@pytest.mark.parametrize("offset_ms", [2**63 - 1, -(2**63), 86_400_001, -86_400_001])
+def test_a_reading_answered_at_no_time_that_can_be_has_no_value(gateway, slot_ms, field, offset_ms):
+    birth = gateway.birth()
+    readings = record.parse(gateway.readings(1, 2))
+    odd = readings.groups[0].model_copy(update={field: (5, offset_ms)})
+    body = readings.model_copy(update={"groups": (odd,)})
+    series = collect([birth, record.build(body, gateway.signer)]).series(*ENERGY)
+    assert codes(series) == ["ok", "clock"]
+    assert list(series.received_ms) == [slot_ms(1) + (5 if field == "received" else 40), slot_ms(2)]
 
 
 def test_many_slots_a_little_ahead_of_each_other_do_not_fill_the_memory(gateway):
