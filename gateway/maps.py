@@ -1,10 +1,14 @@
-"""Finding device maps: those in `gateway/devices/`, or a file anywhere."""
+"""Finding device maps: those in `gateway/devices/`, a SunSpec model at its place, or a file anywhere."""
 
+import re
 from importlib import resources
 from pathlib import Path
 
+from gateway.sunspec import map_text
 from metering.devicemap import DeviceMap, parse_device_map
 from metering.errors import DeviceMapError
+
+_SUNSPEC = re.compile(r"sunspec/([0-9]{1,5})@([0-9]{1,5})", re.ASCII)
 
 
 def map_names() -> tuple[str, ...]:
@@ -13,11 +17,30 @@ def map_names() -> tuple[str, ...]:
     return tuple(sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml")))
 
 
+def sunspec_models() -> tuple[int, ...]:
+    """Name the SunSpec models whose definition comes with the gateway."""
+    folder = resources.files("gateway") / "devices" / "sunspec"
+    return tuple(sorted(int(file.name.removesuffix(".toml")) for file in folder.iterdir()))
+
+
+def sunspec_definition(model: int) -> str:
+    """Read the definition of a SunSpec model, whose addresses count from its id register.
+
+    Raises:
+        DeviceMapError: when there is none of that number.
+    """
+    if model not in sunspec_models():
+        allowed = ", ".join(map(str, sunspec_models()))
+        raise DeviceMapError(f"no definition of SunSpec model {model}; allowed: {allowed}")
+    return (resources.files("gateway") / "devices" / "sunspec" / f"{model}.toml").read_text(encoding="utf-8")
+
+
 def load_map(name: str) -> DeviceMap:
     """Read a device map.
 
     Args:
-        name: one of `map_names`, or the path of a TOML file.
+        name: one of `map_names`; `sunspec/103@40070`, a SunSpec model and where its id register stands; or the path of
+            a TOML file.
 
     Raises:
         DeviceMapError: when there is none of that name, or it is malformed.
@@ -25,10 +48,13 @@ def load_map(name: str) -> DeviceMap:
     if name in map_names():
         file = resources.files("gateway") / "devices" / f"{name}.toml"
         return parse_device_map(file.read_text(encoding="utf-8"), f"{name}.toml")
+    if placed := _SUNSPEC.fullmatch(name):
+        return parse_device_map(map_text(sunspec_definition(int(placed[1])), int(placed[2])), name)
     path = Path(name)
     if path.suffix != ".toml":
         raise DeviceMapError(
-            f"unknown device map {name!r}; allowed: {', '.join(map_names())}, or the path of a .toml file"
+            f"unknown device map {name!r}; allowed: {', '.join(map_names())}, sunspec/MODEL@ADDRESS,"
+            " or the path of a .toml file"
         )
     try:
         return parse_device_map(path.read_text(encoding="utf-8"), name)
