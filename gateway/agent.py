@@ -12,17 +12,16 @@ import sys
 from contextlib import AsyncExitStack
 from typing import Any
 
-from gateway.birth import birth_body
 from gateway.config import GatewaySettings
-from gateway.entries import Entry, MissedSlots
+from gateway.entries import Entry, MissedSlots, SlotReading
 from gateway.errors import OutboxFullError
 from gateway.keeper import Keeper
-from gateway.layout import poll_groups
 from gateway.line import RankedReader
 from gateway.lines import lines_of
 from gateway.modbus import quiet_library
 from gateway.outbox import Outbox
 from gateway.poll import PollGroup, Reader, poll
+from gateway.replan import Plans
 from gateway.schedule import Missed, Timetable, clock_was_ahead
 from gateway.sender import Sender
 from gateway.status import Faults
@@ -86,7 +85,7 @@ class Agent:
         """
         self._settings = settings
         self._clock = clock
-        self._birth = birth_body(settings, clock.factor)
+        self._plans = Plans(settings, clock)
         self._faults = Faults()
         self._outbox = Outbox(
             settings.data_dir / "outbox.sqlite", settings.gateway_id, signer, clock, settings.keep_days
@@ -97,7 +96,7 @@ class Agent:
         self._era = 0
         """Counts streams begun because the clock had been ahead; what was read before is not committed after."""
         self._turning = asyncio.Lock()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Task[Entry | None]] = set()
         """Slots that are being read; a stop lets them end, or what a meter just answered would be lost."""
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -114,6 +113,7 @@ class Agent:
                 await self._serve(stop)
 
     async def _begin(self) -> None:
+        self._plans.load()
         if self._outbox.set_aside is not None:
             self._faults.show(
                 "outbox-set-aside", f"a damaged outbox was kept as {self._outbox.set_aside}; its readings are missing"
@@ -124,8 +124,9 @@ class Agent:
         await self._begin_stream(start_ms, {} if ahead else accounted, ahead=ahead)
 
     async def _begin_stream(self, start_ms: int, accounted: dict[str, int], *, ahead: bool) -> None:
-        data = await self._keeper.do(self._outbox.begin_stream, self._birth, start_ms, clock_was_ahead=ahead)
-        for part in self._birth.groups:
+        birth = self._plans.birth()
+        data = await self._keeper.do(self._outbox.begin_stream, birth, start_ms, clock_was_ahead=ahead)
+        for part in birth.groups:
             last_ms = max(accounted.get(part.group, start_ms - 1), start_ms - 1)
             self._timetables[part.group] = Timetable(part.interval_ms, last_ms, self._clock.factor)
         self._uplink.show_birth(data)
@@ -134,9 +135,8 @@ class Agent:
     async def _serve(self, stop: asyncio.Event) -> None:
         readers = [
             # Who shares a line with others goes first when it is read more often.
-            asyncio.create_task(self._poll_for_ever(group, RankedReader(self._lines[device.name], group.interval_ms)))
-            for device in self._settings.device
-            for group in poll_groups(self._settings.bus_of(device), device)
+            asyncio.create_task(self._poll_for_ever(group, RankedReader(self._lines[device], group.interval_ms)))
+            for device, group in self._plans.by_device()
         ]
         readers.append(asyncio.create_task(self._seal_for_ever()))
         services = [asyncio.create_task(self._keeper.run()), asyncio.create_task(self._serve_uplink())]
@@ -188,16 +188,36 @@ class Agent:
             slot = asyncio.create_task(self._take(group, slot_ms, timetable, line, era))
             self._under_way.add(slot)
             slot.add_done_callback(self._under_way.discard)
-            await asyncio.shield(slot)
+            taken = await asyncio.shield(slot)
+            if isinstance(taken, SlotReading):
+                group = await self._reconsider(group, taken, line)
 
-    async def _take(self, group: PollGroup, slot_ms: int, timetable: Timetable, line: Reader, era: int) -> None:
-        """Read one slot and commit it."""
+    async def _reconsider(self, group: PollGroup, reading: SlotReading, line: Reader) -> PollGroup:
+        """Ask differently from now on when the device refuses what it was asked; a new birth says how."""
+        found = await self._plans.look_into(group, reading, line)
+        if not found:
+            return group
+        async with self._turning:
+            try:
+                data = await self._keeper.do(self._outbox.renew_birth, self._plans.birth(found))
+            except OutboxFullError as error:
+                self._faults.show("outbox-full", str(error))
+                return group
+            self._plans.adopt(found)
+        self._uplink.show_birth(data)
+        self._wake()
+        return self._plans.group(group.name)
+
+    async def _take(self, group: PollGroup, slot_ms: int, timetable: Timetable, line: Reader, era: int) -> Entry | None:
+        """Read one slot and commit it; gives what was read, if anything was."""
         due = timetable.at(slot_ms)
         entries: list[Entry] = [_missed(group, due.missed)] if due.missed else []
-        if due.read:
-            entries.append(await self._read(group, slot_ms, line))
+        taken = await self._read(group, slot_ms, line) if due.read else None
+        if taken is not None:
+            entries.append(taken)
         if entries and era == self._era:
             await self._keeper.commit(entries)
+        return taken
 
     async def _read(self, group: PollGroup, slot_ms: int, line: Reader) -> Entry:
         try:

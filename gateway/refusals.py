@@ -33,6 +33,8 @@ def refused_blocks(group: PollGroup, reading: SlotReading) -> list[Block]:
         group: what was read.
         reading: what came of it.
     """
+    if not reading.quality:
+        return []
     codes = dict(reading.quality)
     refused = [register for at, register in enumerate(group.registers) if codes.get(at) is Quality.EXCEPTION]
     blocks = [block for block in group.blocks if any(holds(block, register) for register in refused)]
