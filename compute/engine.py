@@ -161,7 +161,7 @@ def _vintage_result(
 def _evidence_blocks(evidence: Evidence, held: int) -> Iterator[Blocked]:
     if not evidence.births:
         yield Blocked("no-evidence", "no gateway in live mode has sent a birth for this project", "evidence")
-    for factor in sorted({birth.time_factor for birth in evidence.births if birth.time_factor != 1}):
+    for factor in {birth.time_factor for birth in evidence.births if birth.time_factor != 1}:
         yield Blocked("scaled-clock", f"readings were taken on a clock {factor:g} times as fast as time", "evidence")
     if held:
         yield Blocked("held-evidence", f"{held} records are held: stored, but not usable yet", "evidence")

@@ -20,6 +20,7 @@ from compute.sources import (
     Samples,
     counter_readings,
     energised_samples,
+    poll_interval_ms,
     presence,
     running_samples,
     source_findings,
@@ -120,8 +121,7 @@ def _counter_track(task: Task, series: Series, point: PointSettings) -> _Track:
     stands_ms = position(readings.time_ms[usable], readings.answer_ms[usable], task.tolerance_ms)
     step = int(np.max(readings.step[usable], initial=0))
     timeline = Timeline(stands_ms, confirmations(stands_ms, dense), dense, lambda span_ms: rate.possible(span_ms, step))
-    interval_ms = max((bound.interval_ms for bound in series.bindings), default=0)
-    return _Track(timeline, series.time_ms, usable, interval_ms, readings.value[usable])
+    return _Track(timeline, series.time_ms, usable, poll_interval_ms(series), readings.value[usable])
 
 
 def _state_track(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> _Track:

@@ -104,11 +104,9 @@ def counter_readings(project: ProjectSettings, series: Series) -> CounterReading
 def _epochs(series: Series, placed: Ints, registers: list[Register]) -> Ints:
     # A new number whenever the meter or the register changes, also when it changes back: no difference spans the
     # change.
-    register = np.array([registers.index(bound.register) for bound in series.bindings], np.int64)
-    if len(series) == 0:
-        return np.empty(0, np.int64)
-    identity = (placed - NOWHERE) * len(registers) + register[series.binding]
-    return np.cumsum(np.diff(identity, prepend=identity[0]) != 0, dtype=np.int64)
+    register = np.array([registers.index(bound.register) for bound in series.bindings], np.int64)[series.binding]
+    changed = (np.diff(placed, prepend=placed[:1]) != 0) | (np.diff(register, prepend=register[:1]) != 0)
+    return np.cumsum(changed, dtype=np.int64)
 
 
 def _modulus(registers: list[Register]) -> int:
@@ -151,7 +149,7 @@ def running_samples(project: ProjectSettings, series: Series) -> Samples:
     """Make the samples of a status: 1 = running."""
     usable = usable_rows(series, declared_meter(project, series)) == 1
     state = np.where(usable, (series.value == 1).astype(np.int64), np.int64(-1))
-    return Samples(series.time_ms, series.received_ms, state, _interval_ms(series))
+    return Samples(series.time_ms, series.received_ms, state, poll_interval_ms(series))
 
 
 def energised_samples(project: ProjectSettings, phases: tuple[Series, ...], threshold_mv: int) -> Samples:
@@ -172,10 +170,11 @@ def energised_samples(project: ProjectSettings, phases: tuple[Series, ...], thre
         down[rows] |= usable & (phase.value <= threshold_mv)
         answer_ms[rows] = np.maximum(answer_ms[rows], phase.received_ms)
     state = np.where(down, 0, np.where(unknown, -1, 1)).astype(np.int64)
-    return Samples(time_ms, answer_ms, state, max(_interval_ms(phase) for phase in phases))
+    return Samples(time_ms, answer_ms, state, max(poll_interval_ms(phase) for phase in phases))
 
 
-def _interval_ms(series: Series) -> int:
+def poll_interval_ms(series: Series) -> int:
+    """The longest time from one due slot to the next [ms]; 0 when nothing was ever read."""
     return max((bound.interval_ms for bound in series.bindings), default=0)
 
 

@@ -65,11 +65,31 @@ def test_a_clean_solar_day_is_24_mwh_and_19_tonnes(solar):
     assert (result.integer, result.reduction.low) == (38, Fraction("38.256"))
 
 
+def test_each_vintage_tells_what_is_credited_and_at_which_end_of_which_amount(project_texts, make_evidence, shown):
+    parts = [
+        shown("bus", EXPORT, steady(), interval_ms=HOUR_MS),
+        shown(
+            "aux", "energy_import_total_wh", {slot: value // 4 for slot, value in steady().items()}, interval_ms=HOUR_MS
+        ),
+    ]
+    result = result_of(project_texts["solar-pv"](auxiliary=True), make_evidence(parts))
+    for vintage in result.vintages:
+        # 24 MWh x 0.797 = 19.128 t; 6 MWh x 1.1501 = 6.9006 t.
+        assert (vintage.credited.reference, vintage.credited.project, vintage.credited.leakage) == (
+            Fraction("19.128"),
+            Fraction("6.9006"),
+            0,
+        )
+        assert vintage.corner == {"EG@bus": "low", "EC_AUX@aux": "high"}
+    assert [row.parameter for row in result.monitored] == ["EC_AUX", "EG"]
+
+
 def test_the_report_row_has_the_columns_of_the_monitoring_report_sheet(solar):
     (row,) = solar().monitored
     assert (row.monitoring_period, row.point, row.parameter, row.unit, row.option) == ("p1", "bus", "EG", "MWh", "C")
     assert (row.low, row.high, row.coverage, row.longest_gap_ms, row.substituted_share) == (48, 48, 1, 0, 0)
     assert [(part.year, part.low) for part in row.by_vintage] == [(2025, 24), (2026, 24)]
+    assert row.comments == ""
     assert row.meters == ("Test Meter S1",)
     assert row.calibrations == ("C-1, 2025-06-01 to 2027-06-01 (calibration laboratory)",)
 
@@ -113,7 +133,11 @@ def test_a_station_dark_for_an_hour_loses_the_time_that_is_not_proved(project_te
     ]
     result = result_of(project_texts["transformer-fleet"](), make_evidence(parts))
     # Dark at one sample: the hours before and after it are in doubt, 22 of 24 h are proved.
-    assert [(part.low, part.high) for part in result.monitored[0].by_vintage] == [(22, 24), (24, 24)]
+    (row,) = result.monitored
+    assert [(part.low, part.high) for part in row.by_vintage] == [(22, 24), (24, 24)]
+    assert row.comments == "given as a pair; each vintage is credited at the end that credits least"
+    assert (row.coverage, row.longest_gap_ms) == (1, 0), "dark is known"
+    assert row.substituted_share == Fraction(2, 48)
     # 600 x (1200 - 370 x 1.15) W x h x 0.333 / 1e6.
     assert result.vintages[0].reduction.low == 600 * (1_200 - Fraction("425.5")) * 22 * Fraction("0.333") / 10**6
     assert "state-changed" in codes(result)
@@ -128,6 +152,50 @@ def test_ninety_per_cent_of_the_nominal_voltage_is_not_energised(project_texts, 
         return result_of(project_texts["transformer-fleet"](), make_evidence(parts)).monitored[0].low
 
     assert (hours(207_000), hours(207_001)) == (0, 48)
+
+
+def test_a_burner_that_did_not_answer_may_have_run_or_not(project_texts, make_evidence, shown):
+    parts = [
+        shown("heat", "heat_total_j", dict.fromkeys(SLOTS, 10**15), interval_ms=HOUR_MS),
+        shown("burner", "burner_state", dict.fromkeys(SLOTS, 1) | {SLOTS[12]: None}, interval_ms=HOUR_MS),
+    ]
+    result = result_of(project_texts["heat-only-boiler"](), make_evidence(parts))
+    burner = result.monitored[1]
+    assert [(part.low, part.high) for part in burner.by_vintage] == [(22, 24), (24, 24)]
+    assert burner.coverage == Fraction(47, 48)
+    assert {"state-unknown", "readings-no-answer"} <= codes(result)
+
+
+def test_a_young_counter_that_can_be_reset_proves_only_the_low_end(solar):
+    young = steady(start=MW_H)
+    assert "counter-reset-not-excluded" in codes(solar(young, reset_source=None))
+    assert solar(young).findings == ()
+
+
+def test_readings_that_do_not_count_are_a_finding_for_each_reason_within_the_period_ends_included(solar):
+    silent = (START_MS - HOUR_MS, START_MS, START_MS + HOUR_MS, END_MS, END_MS + HOUR_MS)
+    result = solar(steady() | dict.fromkeys(silent, None))
+    (finding,) = [finding for finding in result.findings if finding.code == "readings-no-answer"]
+    assert (finding.severity, finding.clause, finding.point, finding.measurand) == (
+        Severity.WARNING,
+        "contracts 3",
+        "bus",
+        EXPORT,
+    )
+    assert finding.evidence == {"readings": "3", "first_ms": str(START_MS), "last_ms": str(END_MS)}
+    assert (finding.interval.start_ms, finding.interval.end_ms) == (START_MS, END_MS + 1)
+
+
+def test_a_step_that_ends_as_the_period_begins_or_begins_as_it_ends_is_no_finding_of_it(solar):
+    values = steady()
+    before = {slot: value if slot >= START_MS else value + 500 * MW_H for slot, value in values.items()}
+    after = {slot: value if slot <= END_MS else value - 500 * MW_H for slot, value in values.items()}
+    within = {slot: value if slot <= START_MS else value - 500 * MW_H for slot, value in values.items()}
+    assert [{code for code in codes(solar(part)) if code == "counter-reset"} for part in (before, after, within)] == [
+        set(),
+        set(),
+        {"counter-reset"},
+    ]
 
 
 def test_unsynchronised_readings_count_only_as_a_longer_pair(solar):
@@ -184,6 +252,7 @@ def test_a_late_calibration_moves_both_ends_by_the_maximum_permissible_error(sol
         (24, 24),
     ]
     assert codes(result) == {"calibration-late"}
+    assert result.creditable
 
 
 def test_an_expired_calibration_is_late_too(solar, project_texts):
@@ -225,8 +294,10 @@ def test_held_evidence_blocks_the_result(project_texts, make_evidence, shown):
 def test_without_evidence_nothing_is_credited_and_it_says_so(project_texts):
     result = result_of(project_texts["solar-pv"](), collect([]))
     assert [vintage.integer for vintage in result.vintages] == [0, 0]
-    assert {"no-evidence", "no-readings"} <= blocks(result)
+    assert [why.code for why in result.blocked_by] == ["no-evidence", "no-readings"]
     assert result.monitored[0].coverage == 0
+    # 8.3 MW x 1.05 x 24 h, and not one quantum of a register that nobody read.
+    assert [part.high for part in result.monitored[0].by_vintage] == [Fraction("209.16")] * 2
 
 
 def test_a_reset_is_a_finding_with_its_evidence(solar):
@@ -244,6 +315,21 @@ def test_the_order_of_records_changes_nothing(project_texts, make_records, shown
     text = project_texts["solar-pv"]()
     forward, backward = result_of(text, collect(records)), result_of(text, collect(records[::-1] + records))
     assert forward == backward
+
+
+def test_findings_come_by_code_then_by_point(project_texts, make_evidence, make_records, shown):
+    doubtful = frozenset(SLOTS[5:7])
+    parts = [
+        shown("heat", "heat_total_j", dict.fromkeys(SLOTS, 10**15), unsynced=doubtful, interval_ms=HOUR_MS),
+        shown("burner", "burner_state", dict.fromkeys(SLOTS, 1), unsynced=doubtful, interval_ms=HOUR_MS),
+    ]
+    result = result_of(project_texts["heat-only-boiler"](), make_evidence(parts))
+    assert [(finding.code, finding.point) for finding in result.findings] == [
+        ("clock-unsynchronised", "burner"),
+        ("clock-unsynchronised", "heat"),
+        ("counter-gap-bridged", "heat"),
+        ("state-unknown", "burner"),
+    ]
 
 
 def test_the_input_digest_moves_with_every_input(project_texts, make_records, make_evidence, shown):

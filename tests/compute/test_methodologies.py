@@ -1,5 +1,6 @@
 """Each family: a worked example by hand, its limits, and the direction it declares."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from compute.errors import MethodologyError
 from compute.methodologies import Direction, methodologies, methodology, package_files
-from compute.methodologies.shape import bounds
+from compute.methodologies.shape import Emissions, Fixed, bounds
 from compute.pairs import Pair
 
 SOLAR = {"EF_RE": Fraction("0.797"), "EF_AUX": Fraction("1.1501")}
@@ -115,6 +116,43 @@ def test_no_amount_within_the_pair_credits_less_than_the_credited_corner(low, mo
         assert found.reference.low <= between.reference <= found.reference.high
         assert found.project.low <= between.project <= found.project.high
         assert found.credited.emissions.reduction == found.reduction.low
+
+
+def test_leakage_is_taken_off_like_project_emissions_and_adds_up():
+    one = Emissions(Fraction(10), Fraction(3), Fraction(2))
+    assert one.reduction == 5
+    assert one + Emissions(Fraction(1), Fraction(20), Fraction(300)) == Emissions(
+        Fraction(11), Fraction(23), Fraction(302)
+    )
+
+
+def test_where_both_ends_give_the_same_the_one_that_the_direction_names_is_credited():
+    for name, end in (("EG", "low"), ("EC_AUX", "high")):
+        assert bounds(solar, {name: Pair(5, 5)}, SOLAR).credited.ends == {name: end}
+
+
+LIMITED = Fixed(
+    name="x", unit="1", description="", roles=("r",), above=None, at_least=None, at_most=None, choice="project",
+    default=None, options=(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("limits", "allowed", "refused", "text"),
+    [
+        ({}, (-1, 0, 10**9), (), "any number"),
+        ({"above": Fraction(0)}, (Fraction(1, 10**9), 7), (0, -1), "more than 0"),
+        ({"at_least": Fraction(0)}, (0, 7), (Fraction(-1, 10**9),), "at least 0"),
+        ({"at_most": Fraction(1)}, (-7, 1), (Fraction(10**9 + 1, 10**9),), "at most 1"),
+        ({"above": Fraction(0), "at_most": Fraction(1)}, (1,), (0, 2), "more than 0 and at most 1"),
+        ({"above": Fraction(0), "at_least": Fraction(2)}, (2,), (0, 1), "more than 0 and at least 2"),
+    ],
+)
+def test_a_fixed_parameter_allows_what_its_limits_say(limits, allowed, refused, text):
+    spec = replace(LIMITED, **limits)
+    assert all(spec.allows(Fraction(value)) for value in allowed)
+    assert not any(spec.allows(Fraction(value)) for value in refused)
+    assert spec.range_text == text
 
 
 def test_every_monitored_parameter_has_a_direction_and_every_fixed_one_a_role():
