@@ -13,7 +13,19 @@ from rich.markup import escape
 
 from metering.config import ConfigError
 from metering.errors import SakugenError
-from sakugen.cli import commissioning, compute, config, dashboards, gateway, ingest, keys, registry, run_all, simulate
+from sakugen.cli import (
+    commissioning,
+    compute,
+    config,
+    dashboards,
+    devices,
+    gateway,
+    ingest,
+    keys,
+    registry,
+    run_all,
+    simulate,
+)
 
 _ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -28,6 +40,7 @@ app = typer.Typer(
 run_all.add_to(app)
 commissioning.add_to(gateway.app)
 app.add_typer(gateway.app, name="gateway")
+app.add_typer(devices.app, name="devices")
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(ingest.quarantine_app, name="quarantine")
 app.add_typer(compute.app, name="compute")
