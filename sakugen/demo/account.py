@@ -56,7 +56,8 @@ def account(project: str, ledger: Path, journal: Path) -> Account:
     stored = JournalReader(journal).records(project, 0, INT64_MAX)
     contents = read_records(record.parse(each.data) for each in stored)
     factor = contents.time_factor
-    served = list(read_ledger(ledger, project))
+    # Answers of other blocks are no readings: a gateway also looks at serial numbers, to know which meter it talks to.
+    served = [answer for answer in read_ledger(ledger, project) if _block_of(answer) in contents.points_in]
     result = score(served, contents.answers, contents.gaps, tolerance_ms=max(_SKEW_MS, int(_SKEW_MS * factor)))
     return _in_readings(project, served, result, contents)
 
@@ -101,6 +102,10 @@ def read_records(records: Iterable[record.Record]) -> Contents:
             case _:
                 pass
     return Contents(tuple(answers), tuple(gaps), points_in, factor)
+
+
+def _block_of(answer: ServedAnswer | JournalledAnswer) -> BlockKey:
+    return (answer.device, answer.function, answer.address, len(answer.words) // 2)
 
 
 def _blocks(group: record.GroupPart) -> tuple[decode.Block, ...]:
@@ -162,10 +167,7 @@ def _answers(
 
 def _in_readings(project: str, served: Iterable[ServedAnswer], result: Score, contents: Contents) -> Account:
     def readings(answers: Iterable[ServedAnswer | JournalledAnswer]) -> int:
-        return sum(
-            contents.points_in.get((each.device, each.function, each.address, len(each.words) // 2), 1)
-            for each in answers
-        )
+        return sum(contents.points_in[_block_of(each)] for each in answers)
 
     return Account(
         project=project,
