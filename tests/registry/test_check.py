@@ -51,6 +51,20 @@ def test_a_bundle_that_was_rewritten_is_the_same_bundle(honest, forgery, signers
     assert forgery.path.read_bytes() == honest.read_bytes()
 
 
+def test_an_honest_bundle_of_a_gateway_that_no_longer_holds_some_records_passes(
+    empty_world, records, signers, failed_steps
+):
+    birth, last_lost = record.parse(records[0]), records[3]
+    horizon = record.Horizon(
+        site=birth.site, gateway=birth.gateway, stream=birth.stream, seq=0, prev=None, clock=birth.clock,
+        mono_ms=99, oldest_seq=5, digest_before=digest_of(last_lost),
+    )  # fmt: skip
+    empty_world.take([*records[:2], record.build(horizon, signers.gateway), *records[4:]])
+    report = check_bundle(empty_world.export(empty_world.draft()), signers.ring)
+    assert failed_steps(report) == {}
+    assert report.steps[7].detail == "17 records of 1 streams"
+
+
 # --- archive and manifest ------------------------------------------------------------------------------------------
 
 

@@ -125,6 +125,7 @@ def test_two_horizons_of_one_stream_are_two_runs_that_a_list_can_tell_apart(plan
     ]  # fmt: skip
     runs = chained_runs(_links([*plant.records, *ahead]))
     assert run_faults(run_list(runs), run_list(runs), runs) == []
+    assert broken_links(runs) == []
 
 
 def test_device_maps_come_from_the_births(plant):
