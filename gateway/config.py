@@ -80,7 +80,7 @@ class DeviceSettings(Table):
 
     name: Name
     map: str
-    """A device map's name, or the path of a .toml file."""
+    """A device map's name, `sunspec/MODEL@ADDRESS`, or the path of a .toml file."""
     bus: Name | None = None
     """One of the buses of this file."""
     host: str | None = None
@@ -303,7 +303,7 @@ host = "127.0.0.1"
 
 [[device]]
 name = "revenue-meter"
-map = "schneider_iem3000"      # the name of a map in gateway/devices, or the path of a .toml file
+map = "schneider_iem3000"      # a name of `sakugen devices list`, sunspec/MODEL@ADDRESS, or the path of a .toml file
 host = "192.0.2.10"
 # port = 502
 ## bus = "cabinet"             # instead of host and port

@@ -148,6 +148,11 @@ def _facts(device_map: "DeviceMap") -> list[str]:
         lines.append(f"identity: {_place(identity.probe)} must be {expected}")
         if identity.serial is not None:
             lines.append(f"serial number: {_place(identity.serial)}")
+    for one in device_map.registers:
+        if one.orientation is not None:
+            lines.append(f"{one.name}: positive is {one.orientation.removesuffix('-positive')}")
+        if one.nonvolatile_s is not None:
+            lines.append(f"{one.name}: may step back by what was counted in {one.nonvolatile_s} s when supply is lost")
     lines.append(f"test words: {len(device_map.vectors)}; digest {device_map.digest}")
     return lines
 

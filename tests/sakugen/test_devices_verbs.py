@@ -74,6 +74,12 @@ def test_a_map_is_shown_with_its_caveats_its_sources_and_every_register(name):
     assert all(source.title in text for source in device_map.sources)
 
 
+def test_what_a_sign_means_and_what_a_counter_may_lose_are_shown():
+    assert "W: positive is export" in run("show", "sunspec/103@40070").stdout
+    lost = "energy-import: may step back by what was counted in 300 s when supply is lost"
+    assert lost in " ".join(run("show", "janitza_umg96rm").stdout.split())
+
+
 def test_a_map_for_a_script_holds_its_exact_text():
     shown = json.loads(run("show", "sunspec/103@40070", "--json").stdout)
     assert parse_device_map(shown["text"]).digest == shown["digest"]
