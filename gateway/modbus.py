@@ -39,6 +39,8 @@ class Wire:
         """What is being asked; empty while nothing is."""
         self.strange = False
         """Whether bytes arrived since the last request that were not its answer."""
+        self.exception = 0
+        """The code of the last answer when it was an exception, else 0."""
         self.active_s = 0.0
         """When something was last sent or received, in the loop's time [s]."""
 
@@ -88,6 +90,7 @@ class Wire:
         finally:
             self._request = b""
             self._mark()
+        self.exception = answer.exception_code if answer.isError() else 0
         return None if answer.isError() else tuple(answer.registers)
 
     def close(self) -> None:

@@ -1,12 +1,14 @@
 """The requests of a running gateway: laid out at the start, laid out again when a device refuses one for good."""
 
 import logging
+from pathlib import Path
 
 from gateway.backoff import BackOff
 from gateway.birth import birth_body
 from gateway.config import GatewaySettings
 from gateway.entries import BirthBody, SlotReading
 from gateway.layout import lay_out
+from gateway.maps import load_map
 from gateway.plan import Cut
 from gateway.poll import PollGroup, Reader
 from gateway.refusals import find_cuts, load_cuts, refused_blocks, save_cuts
@@ -16,6 +18,27 @@ _LOG = logging.getLogger("gateway.refusals")
 _FIRST_WAIT_S = 60.0
 _MOST_WAIT_S = 3600.0
 """A device that refuses everything is not asked for parts of it at every slot [s]."""
+
+
+def learned_cuts(settings: GatewaySettings) -> dict[str, frozenset[Cut]]:
+    """Read what earlier runs learned of the devices.
+
+    Args:
+        settings: a checked configuration.
+
+    Returns:
+        By poll group, where its device refused a larger request.
+    """
+    return load_cuts(_file(settings), _maps(settings))
+
+
+def _file(settings: GatewaySettings) -> Path:
+    return settings.data_dir / "refused.json"
+
+
+def _maps(settings: GatewaySettings) -> dict[str, str]:
+    digests = {device.name: load_map(device.map).digest for device in settings.device}
+    return {f"{device.name}/{group.name}": digests[device.name] for device in settings.device for group in device.group}
 
 
 class Plans:
@@ -30,13 +53,12 @@ class Plans:
         """
         self._settings = settings
         self._clock = clock
-        self._path = settings.data_dir / "refused.json"
         self._cuts: dict[str, frozenset[Cut]] = {}
         self._patience: dict[str, BackOff] = {}
 
     def load(self) -> None:
         """Read what was learned in earlier runs."""
-        self._cuts = load_cuts(self._path, self._maps())
+        self._cuts = learned_cuts(self._settings)
 
     def birth(self, more: dict[str, frozenset[Cut]] | None = None) -> BirthBody:
         """Say what is read.
@@ -85,12 +107,9 @@ class Plans:
             places = ", ".join(f"{function}:{address}" for function, address in sorted(cuts))
             _LOG.warning("%s refuses some requests: none is made across %s any more", name, places)
         try:
-            save_cuts(self._path, self._cuts, self._maps())
+            save_cuts(_file(self._settings), self._cuts, _maps(self._settings))
         except OSError as error:
-            _LOG.warning("%s cannot be written (%s); it is learned again after a restart", self._path, error)
+            _LOG.warning("%s: not written (%s); it is learned again after a restart", _file(self._settings), error)
 
     def _with(self, more: dict[str, frozenset[Cut]]) -> dict[str, frozenset[Cut]]:
         return self._cuts | {name: self._cuts.get(name, frozenset()) | cuts for name, cuts in more.items()}
-
-    def _maps(self) -> dict[str, str]:
-        return {part.group: part.map for part in birth_body(self._settings, self._clock.factor).groups}

@@ -3,17 +3,32 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
+from rich.progress import Progress
 from rich.table import Table
 
+from metering.clock import utc_text
+
 if TYPE_CHECKING:
+    from gateway.check import Verdict
     from gateway.layout import LaidGroup
+    from gateway.scan import Found
+    from gateway.survey import Seen
+
+_WIDTH_IN_A_FILE = 140
+
+
+def _console() -> Console:
+    """As wide as the terminal; wide enough for a table where there is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_IN_A_FILE)
 
 
 def new_table(*columns: str, title: str | None = None) -> Table:
     """Begin a table; a column whose name ends in a unit, as in `time [ms]`, is aligned to the right."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(escape(column), justify="right" if column.endswith("]") else "left", overflow="fold")
     return table
@@ -36,7 +51,7 @@ def plan_as_json(laid: Sequence["LaidGroup"]) -> dict[str, object]:
 
 def show_plan(laid: Sequence["LaidGroup"]) -> None:
     """Print a plan, a table a line."""
-    console = Console(highlight=False)
+    console = _console()
     for line, parts in _by_line(laid).items():
         columns = ("group", "requests", "wanted", "holes", "every [s]", "takes [ms]", "share [%]")
         table = new_table(*columns, title=f"{line}: requests as function:address+count")
@@ -55,6 +70,84 @@ def show_plan(laid: Sequence["LaidGroup"]) -> None:
         console.print(table)
         share, slot_ms = (sum(values) for values in zip(*((p.load.share, p.load.busy_ms) for p in parts), strict=True))
         console.print(f"  {100 * share:.2f} % of the line; {slot_ms:.1f} ms when all groups are due at once\n")
+
+
+def show_readings(readings: Sequence["Seen"], now_ms: int) -> None:
+    """Print readings; their age is counted to `now_ms` [ms since the Unix epoch]."""
+    from gateway.check import hex_of
+
+    console = _console()
+    table = new_table("point", "measurand", "value", "raw words", "quality", "age [s]")
+    for seen in readings:
+        measurand = seen.register.measurand
+        table.add_row(
+            seen.point,
+            measurand.name,
+            "-" if seen.value is None else f"{measurand.to_unit(seen.value):.12g}",
+            "-" if seen.words is None else hex_of(seen.words) + _scale(seen),
+            seen.quality.label,
+            f"{(now_ms - seen.received_ms) / 1000:.1f}",
+        )
+    console.print(table)
+    if readings:
+        console.print(
+            f"  read at {utc_text(readings[0].received_ms)}; values in the unit with which the measurand ends"
+        )
+
+
+def _scale(seen: "Seen") -> str:
+    return "" if seen.scale_word is None else f" (scale {seen.scale_word:04X})"
+
+
+def show_verdicts(verdicts: Sequence["Verdict"]) -> None:
+    """Print what was compared, what differs first."""
+    console = _console()
+    for verdict in sorted(verdicts, key=lambda verdict: verdict.ok):
+        if not verdict.ok or verdict.what != "read":
+            mark = "[green]ok[/]      " if verdict.ok else "[red]differs[/] "
+            console.print(f"  {mark} {escape(verdict.subject)}: {escape(verdict.what)}")
+    if all(verdict.ok for verdict in verdicts):
+        console.print("  everything that was compared agrees")
+
+
+def show_found(found: Sequence["Found"], line: str) -> None:
+    """Print who answers on a line."""
+    console = _console()
+    table = new_table("unit", "device maps", "make", "model", "serial", "SunSpec models", title=line)
+    for unit in found:
+        plate = unit.plate
+        serial = plate.serial if plate is not None else next(iter(unit.serials.values()), "")
+        likely = f"perhaps {', '.join(unit.likely)}" if unit.likely else "none knows it: see its plate"
+        table.add_row(
+            str(unit.unit),
+            "\n".join(unit.maps) or likely,
+            plate.make if plate is not None else "",
+            plate.model if plate is not None else "",
+            serial,
+            ", ".join(map(str, unit.sunspec_models)),
+        )
+    console.print(table)
+
+
+def found_as_json(found: Sequence["Found"]) -> list[dict[str, object]]:
+    """Who answers on a line, for scripts."""
+    return [
+        {
+            "unit": unit.unit,
+            "maps": list(unit.maps),
+            "likely": list(unit.likely),
+            "make": unit.plate.make if unit.plate is not None else None,
+            "model": unit.plate.model if unit.plate is not None else None,
+            "serial": unit.plate.serial if unit.plate is not None else next(iter(unit.serials.values()), None),
+            "sunspec_models": list(unit.sunspec_models),
+        }
+        for unit in found
+    ]
+
+
+def progress(*, quiet: bool) -> Progress:
+    """A bar on stderr that goes when it is done."""
+    return Progress(console=Console(stderr=True, quiet=quiet), transient=True)
 
 
 def _by_line(laid: Sequence["LaidGroup"]) -> dict[str, list["LaidGroup"]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from metering.keys import new_signer
 from metering.note import Signer
 from metering.record import BlockPart, GroupPart, MeterPart, PointPart
 from metering.topics import GatewayId
+
+# No package stands under tests, so what these tests share is found by its folder: `linekit`, a serial bus.
+sys.path.insert(0, str(Path(__file__).parent))
 
 GATEWAY = GatewayId("site-1", "gw-1")
 START_MS = 1_766_505_600_000  # 2025-12-23T16:00:00Z, a multiple of every interval used here
@@ -204,6 +208,8 @@ class Rogue:
     """Units whose answers break off after five bytes, and the connection with them."""
     short: set[int] = field(default_factory=set)
     """Units that answer one register less than was asked for."""
+    unreachable: set[int] = field(default_factory=set)
+    """Units for which it speaks as a converter does: exception 11."""
 
 
 @pytest.fixture
@@ -248,6 +254,8 @@ def _raw_answer(peer: Rogue, frame: bytes) -> bytes:
     peer.asked.append((unit, function, address, count))
     given = count - 1 if unit in peer.short else count
     body = struct.pack(f">BBB{given}H", unit, function, 2 * given, *(1000 * unit + address + at for at in range(given)))
+    if unit in peer.unreachable:
+        body = struct.pack(">BBB", unit, function | 0x80, ExcCodes.GATEWAY_NO_RESPONSE)
     answer = struct.pack(">HHH", transaction, 0, len(body)) + body
     if unit in peer.silent:
         return b""
