@@ -63,7 +63,7 @@ def _step(name: str, make: Callable[[Case], Outcome], case: Case) -> Step:
 
 
 def _claim(case: Case) -> Claim | None:
-    if case.files_read is None or case.statement_read is None:
+    if case.statement_read is None:
         return None
     vintages, blocked = case.at("vintages"), case.at("blocked_by")
     tonnes = (

@@ -92,7 +92,7 @@ def _register(device_map: DeviceMap | None, name: str, measurand: str) -> Regist
 
 
 def _compare(readings: GroupReadings, group: _Group) -> Iterator[str]:
-    codes = {(point, slot): Quality(code) for point, slot, code in readings.quality if code in set(Quality)}
+    codes = {(point, slot): Quality(code) for point, slot, code in readings.quality}
     for slot, slot_ms in enumerate(readings.slots):
         words = unpack_words(readings.raw[slot])  # as many as the blocks have, or none: else the record is a misfit
         for point, register in enumerate(group.registers):
@@ -122,7 +122,7 @@ def _found(
 
 def _agree(stated: int | None, code: Quality, found: int | Quality | None) -> bool:
     if stated is not None:
-        return found is not None and not isinstance(found, Quality) and found == stated
+        return not isinstance(found, Quality) and found == stated  # a Quality is an int too
     if code in _FROM_WORDS:
         return found is code
     return code not in _NOT_ANSWERED or found is None
@@ -135,6 +135,4 @@ def _shown(stated: int | None, code: Quality) -> str:
 def _said(found: int | Quality | None) -> str:
     if found is None:
         return "nothing"
-    return (
-        found.label if isinstance(found, Quality) else str(found)
-    )  # a Quality is an int too, so it is asked for first
+    return found.label if isinstance(found, Quality) else str(found)

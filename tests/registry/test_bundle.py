@@ -65,6 +65,18 @@ def test_a_compressed_entry_is_refused_so_that_nothing_can_swell(tmp_path):
         read_bundle(_zip(tmp_path, [("keys.toml", b"\0" * 1_000_000)], zipfile.ZIP_DEFLATED))
 
 
+@pytest.mark.parametrize(
+    ("at", "value"), [(10, zipfile.ZIP_DEFLATED), (20, 1)], ids=["a method of its own", "a size of its own"]
+)
+def test_an_entry_that_only_says_it_is_compressed_is_refused_too(tmp_path, at, value):
+    path = _zip(tmp_path, [("keys.toml", b"ab")])
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + at] = value
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match="compressed"):
+        read_bundle(path)
+
+
 def test_entries_that_share_their_bytes_are_refused(tmp_path):
     """Twenty names for one megabyte: the directory claims more than the file holds."""
     path = _zip(tmp_path, [(f"maps/{n:064}.toml", b"x" * 1000) for n in range(20)])
@@ -95,8 +107,19 @@ def test_entries_are_read_from_where_the_directory_says(tmp_path):
     assert {name: data for name, data in read_bundle(path).items() if name != MANIFEST} == FILES
 
 
+def test_an_entry_is_read_behind_whatever_its_local_header_adds(tmp_path):
+    path = tmp_path / "crafted.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        entry = zipfile.ZipInfo("keys.toml")
+        entry.extra = struct.pack("<HH3s", 0x6B73, 3, b"abc")
+        archive.writestr(entry, b"the keys")
+        archive.writestr("project.toml", b"the project")
+    assert read_bundle(path) == {"keys.toml": b"the keys", "project.toml": b"the project"}
+
+
 def test_too_many_entries_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("registry.bundle._MAX_ENTRIES", 3)
+    assert len(read_bundle(_zip(tmp_path, [(f"maps/{n:064}.toml", b"") for n in range(3)]))) == 3
     with pytest.raises(BundleError, match="at most 3"):
         read_bundle(_zip(tmp_path, [(f"maps/{n:064}.toml", b"") for n in range(4)]))
 
@@ -138,8 +161,13 @@ def test_no_manifest_is_a_fault():
 
 
 def test_framed_records_are_taken_apart_again():
-    records = [b"", b"x", b"y" * 70_000]
+    records = [b"", b"x", b"y" * 70_000, b"z" * 1024**2, b""]
     assert list(unframe(frame(records))) == records
+
+
+def test_a_record_of_more_than_a_mebibyte_is_refused():
+    with pytest.raises(BundleError, match="a record of 1048577 bytes is announced at byte 4"):
+        list(unframe(frame([b"z" * (1024**2 + 1)])))
 
 
 @pytest.mark.parametrize("data", [b"\0\0\0", b"\0\0\0\2x", b"\xff\xff\xff\xff" + b"x" * 10])

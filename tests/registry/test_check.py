@@ -137,6 +137,34 @@ def test_a_statement_that_is_no_statement_leaves_nothing_to_check(forgery, signe
     assert "statement.json" in failed["statement"]
 
 
+@pytest.mark.parametrize(
+    "lies",
+    [
+        {"vintages": [7, {"year": "2025", "whole_tonnes": 7}, {"year": 2026, "whole_tonnes": "7"}, {}]},
+        {"vintages": 7, "blocked_by": 7},
+        {"blocked_by": [7, None]},
+    ],
+)
+def test_a_statement_of_another_shape_claims_nothing_that_can_be_repeated(forgery, signers, lies):
+    forgery.state(forgery.statement() | lies)
+    report = forgery.check(signers.ring)
+    assert not report.ok
+    assert report.claim.whole_tonnes == (() if "vintages" in lies else ((2025, 7), (2026, 7)))
+    assert report.claim.blocked_by == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [(("period", "id"), {}), (("engine", "ruleset"), {}), (("engine", "ruleset"), "x"), (("evidence", "held"), None)],
+)
+def test_what_computing_anew_starts_from_must_be_there(forgery, signers, path, value):
+    document = forgery.statement()
+    document[path[0]][path[1]] = value
+    forgery.state(document)
+    (step,) = [step for step in forgery.check(signers.ring).steps if step.name == "computing"]
+    assert step.status is Status.COULD_NOT_CHECK
+
+
 def _leaves(value, path=()):
     if isinstance(value, dict | list) and value:
         for key, member in value.items() if isinstance(value, dict) else enumerate(value):
@@ -364,6 +392,11 @@ def test_a_record_that_is_there_twice_is_named(forgery, signers):
     forgery.records = [*forgery.records, forgery.records[3]]
     failed = forgery.failed(signers.ring)
     assert "record 4 (readings) is there twice" in failed["evidence records"]
+
+
+def test_the_order_of_records_in_their_file_is_nobody_s_claim(forgery, signers):
+    forgery.records = forgery.records[::-1]
+    assert forgery.check(signers.ring).ok
 
 
 def test_a_record_in_another_stream_s_file_is_named(forgery, signers):

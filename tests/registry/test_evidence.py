@@ -144,6 +144,18 @@ def test_a_record_is_judged_by_the_last_instant_it_speaks_of(plant):
     assert [at_ms[link.digest] for link in links] == [stream_ms, START_MS + 5 * HOUR_MS, START_MS + 8 * HOUR_MS]
 
 
+def test_the_last_slot_of_any_group_counts_and_a_group_without_slots_says_nothing(plant):
+    plant.birth()
+    plant.days(START_MS, 6)
+    read = record.parse(plant.records[1])
+    (group,) = read.groups
+    early = group.model_copy(update={"slots": tuple(slot - 9 * HOUR_MS for slot in group.slots)})
+    none = record.GroupReadings(group="other/none", slots=(), sent=(), received=(), values=(), raw=(), quality=())
+    for groups, last_ms in (((early, group, none), START_MS + 5 * HOUR_MS), ((none,), 1_767_009_600_000)):
+        link = Link.of(record.build(read.model_copy(update={"groups": groups}), plant.signer))
+        assert times([(link,)])[link.digest] == last_ms
+
+
 def test_what_is_no_record_is_named_and_the_rest_is_read(plant):
     plant.birth()
     links, faults = read_links([plant.records[0], b"nonsense"], "the file")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from metering.keys import KeyRing
+from registry.bundle import MANIFEST, read_bundle, write_bundle
 from registry.check import check_bundle
 from registry.report import Status
 
@@ -49,3 +50,11 @@ def test_an_old_statement_is_read_as_it_always_was(case):
     assert computing.status in (Status.OK, Status.COULD_NOT_CHECK) or methodology.status is Status.FAILED, (
         computing.faults
     )
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*")), ids=lambda case: case.name)
+def test_an_old_bundle_is_written_again_as_the_same_bytes(case, tmp_path):
+    files = read_bundle(case / "bundle.zip")
+    del files[MANIFEST]
+    write_bundle(tmp_path / "bundle.zip", files)
+    assert (tmp_path / "bundle.zip").read_bytes() == (case / "bundle.zip").read_bytes()

@@ -80,6 +80,29 @@ def test_a_sentinel_must_be_in_the_words(plant):
     assert "says sentinel, its raw words say 9000000000" in fault
 
 
+def test_a_value_is_no_sentinel_though_it_is_the_number_of_its_code(plant):
+    plant.map_text += 'sentinels = ["0xFFFFFFFFFFFFFFFF"]\n'
+    plant.birth()
+    plant.readings({START_MS: WH}, raw=(pack_words((65535,) * 4),), values=((int(Quality.SENTINEL),),))
+    (fault,) = _redecoded(plant).faults
+    assert f"says {int(Quality.SENTINEL)}, its raw words say sentinel" in fault
+
+
+def test_a_reason_that_words_do_not_tell_is_believed(plant):
+    plant.birth()
+    plant.readings({START_MS: None}, raw=(pack_words(WORDS),), quality=((0, 0, int(Quality.BAD_FRAME)),))
+    assert _redecoded(plant).faults == ()
+
+
+def test_words_without_the_register_are_no_silence(plant):
+    """The blocks of the birth do not hold the register, so the words there are answers to something else."""
+    plant.map_text = plant.map_text.replace("address = 3204", "address = 3208")
+    plant.birth()
+    plant.readings({START_MS: None}, raw=(pack_words((0, 0, 0, 0)),))
+    (fault,) = _redecoded(plant).faults
+    assert "says no-answer, its raw words say bad-frame" in fault
+
+
 @pytest.mark.parametrize(("raw", "why"), [("!", "not base64"), (pack_words((1, 2)), "2 raw words, its blocks have 4")])
 def test_words_that_cannot_be_read_are_a_fault(plant, raw, why):
     plant.birth()
@@ -108,7 +131,9 @@ def test_a_map_that_does_not_serve_the_point_is_a_fault(plant, old, new, why):
     plant.map_text = plant.map_text.replace(old, new)
     plant.birth()
     plant.readings({START_MS: WH})
-    assert why in " ".join(_redecoded(plant).faults)
+    faults = _redecoded(plant).faults
+    assert why in " ".join(faults)
+    assert not any("its raw words say" in fault for fault in faults), "nothing says what the words mean"
 
 
 def test_readings_that_a_thinned_record_keeps_are_decoded_too(plant):
