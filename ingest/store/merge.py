@@ -4,8 +4,8 @@ In go chunks in any order (from readings, from gap records, from records that th
 `Series`. The same chunks in another order, or some of them twice, give the same series.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,17 @@ MOST_FILLED_SLOTS = 4_000_000
 RANK_VALUE, RANK_LATE, RANK_NO_VALUE, RANK_GAP, RANK_GIVEN_UP = range(5)
 
 
+Home = tuple[str, str, str]
+"""A stream with its site and gateway: the ULID alone is not enough, for a gateway draws it itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some rows of a series that came from one record."""
 
-    stream: str
+    home: Home
+    seq: int
+    """The record's number in its stream."""
     time_ms: Int64Array
     value: Int64Array
     quality: UInt8Array
@@ -39,11 +45,14 @@ class Chunk:
     """None for readings, whose rank follows from their quality."""
 
 
-def absent(stream: str, binding: Binding, from_ms: int, to_ms: int, quality: Quality, rank: int) -> Chunk | None:
+def absent(
+    home: Home, seq: int, binding: Binding, from_ms: int, to_ms: int, quality: Quality, rank: int
+) -> Chunk | None:
     """Make the rows of the slots that were due in a span and not read.
 
     Args:
-        stream: the stream of the record that says so.
+        home: the stream of the record that says so.
+        seq: its number there.
         binding: what they would have been read with; due slots are multiples of its interval.
         from_ms: the span's start [ms since the Unix epoch].
         to_ms: its end, exclusive [ms since the Unix epoch].
@@ -57,26 +66,45 @@ def absent(stream: str, binding: Binding, from_ms: int, to_ms: int, quality: Qua
     if not len(slots):
         return None
     codes = np.full(len(slots), quality, np.uint8)
-    return Chunk(
-        stream, slots, np.zeros_like(slots), codes, slots, slots, ("",) * len(slots), binding, synced=False, rank=rank
-    )
+    none = ("",) * len(slots)
+    return Chunk(home, seq, slots, np.zeros_like(slots), codes, slots, slots, none, binding, synced=False, rank=rank)
 
 
-def without_clock_slots(chunk: Chunk, from_ms: int, to_ms: int) -> Chunk:
-    """Take the values off slots that lay ahead of the true time: such a slot never conflicts with a real one."""
-    ahead = (chunk.time_ms >= from_ms) & (chunk.time_ms < to_ms)
-    return Chunk(
-        chunk.stream,
-        chunk.time_ms,
-        np.where(ahead, 0, chunk.value),
-        np.where(ahead, np.uint8(Quality.CLOCK), chunk.quality),
-        chunk.sent_ms,
-        chunk.received_ms,
-        chunk.raw_text,
-        chunk.binding,
-        chunk.synced,
-        chunk.rank,
-    )
+def without_slots_ahead(chunks: Sequence[Chunk], after: Mapping[Home, tuple[Home, int]]) -> list[Chunk]:
+    """Take the values off slots that lay ahead of the true time, so that they never conflict with real ones.
+
+    A stream whose first slot lies before slots of the stream that it follows says that that clock had jumped ahead.
+
+    Args:
+        chunks: of one series.
+        after: for each stream, the one that it follows and the last record of that one which its gateway knew.
+    """
+    firsts: dict[Home, int] = {}
+    for chunk in chunks:
+        if chunk.rank is None:
+            firsts[chunk.home] = min(int(chunk.time_ms[0]), firsts.get(chunk.home, int(chunk.time_ms[0])))
+    from_ms: dict[Home, tuple[int, int]] = {}
+    for home, first_ms in firsts.items():
+        seen = {home}
+        before = after.get(home)
+        while before is not None and before[0] not in seen:
+            earlier, known = before
+            if earlier in firsts:
+                marked = from_ms.get(earlier, (first_ms, known))
+                from_ms[earlier] = (min(marked[0], first_ms), max(marked[1], known))
+                if firsts[earlier] < first_ms:
+                    break  # what lies further back is that stream's to say
+            seen.add(earlier)
+            before = after.get(earlier)
+    return [_without_values(chunk, *from_ms[chunk.home]) if chunk.home in from_ms else chunk for chunk in chunks]
+
+
+def _without_values(chunk: Chunk, from_ms: int, known: int) -> Chunk:
+    if chunk.rank is not None or chunk.seq > known:
+        return chunk
+    ahead = chunk.time_ms >= from_ms
+    quality = np.where(ahead, np.uint8(Quality.CLOCK), chunk.quality)
+    return replace(chunk, value=np.where(ahead, 0, chunk.value), quality=quality)
 
 
 def merge(point: str, measurand: str, chunks: Sequence[Chunk]) -> Series:

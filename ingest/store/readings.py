@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ingest.store.merge import RANK_GAP, RANK_GIVEN_UP, Chunk, absent, merge, without_clock_slots
+from ingest.store.merge import RANK_GAP, RANK_GIVEN_UP, Chunk, Home, absent, merge, without_slots_ahead
 from ingest.store.series import Binding, Meter, Series, empty_series
 from metering import decode, record
 from metering.clock import ClockState
@@ -178,7 +178,7 @@ class _Collector:
         self._horizons: list[record.Horizon] = []
         self._counted: list[tuple[str, record.Record]] = []
         self._chunks: dict[Key, list[Chunk]] = {}
-        self._ahead: list[tuple[str, Key, int, int]] = []
+        self._after: dict[Home, tuple[Home, int]] = {}
 
     def add(self, digest: str, parsed: record.Record) -> None:
         """Take the next record, in order of stream and sequence number."""
@@ -214,6 +214,8 @@ class _Collector:
 
     def _enter(self, birth: record.Birth) -> None:
         self._births.append(birth)
+        if birth.after is not None:
+            self._after[_home(birth)] = ((birth.after.stream, birth.site, birth.gateway), birth.after.seq)
         for digest, text in birth.device_maps.items():
             if digest not in self._maps:
                 self._maps[digest] = parse_device_map(text, f"device map {digest}")
@@ -234,27 +236,29 @@ class _Collector:
             for row, (key, binding) in enumerate(self._bindings[part.group]):
                 values = np.array([0 if value is None else value for value in part.values[row]], np.int64)
                 chunk = Chunk(
-                    readings.stream, slots, values, codes[row], sent, received, part.raw, binding, synced, rank=None
+                    _home(readings),
+                    readings.seq,
+                    slots,
+                    values,
+                    codes[row],
+                    sent,
+                    received,
+                    part.raw,
+                    binding,
+                    synced,
+                    rank=None,
                 )
                 self._chunks.setdefault(key, []).append(chunk)
 
     def _absent(self, part: record.Gap | record.Dropped, group: str | None, quality: Quality, rank: int) -> None:
         groups = self._bindings.values() if group is None else [self._bindings.get(group, ())]
         for key, binding in (row for rows in groups for row in rows):
-            if quality is Quality.CLOCK:
-                self._ahead.append((part.stream, key, part.from_ms, part.to_ms))
-            chunk = absent(part.stream, binding, part.from_ms, part.to_ms, quality, rank)
+            chunk = absent(_home(part), part.seq, binding, part.from_ms, part.to_ms, quality, rank)
             if chunk is not None:
                 self._chunks.setdefault(key, []).append(chunk)
 
     def evidence(self) -> Evidence:
         """Join what was taken."""
-        # The clock of an earlier stream had jumped ahead: what it read "then" was read at another time.
-        for stream, key, from_ms, to_ms in self._ahead:
-            self._chunks[key] = [
-                chunk if chunk.stream == stream else without_clock_slots(chunk, from_ms, to_ms)
-                for chunk in self._chunks.get(key, [])
-            ]
         return Evidence(
             births=tuple(self._births),
             maps=self._maps,
@@ -262,7 +266,7 @@ class _Collector:
             runs=_runs(self._counted),
             excluded=tuple(self._excluded),
             horizons=tuple(self._horizons),
-            by_key={key: merge(*key, chunks) for key, chunks in self._chunks.items()},
+            by_key={key: merge(*key, without_slots_ahead(chunks, self._after)) for key, chunks in self._chunks.items()},
         )
 
 
@@ -294,6 +298,5 @@ def _runs(counted: Sequence[tuple[str, record.Record]]) -> tuple[Run, ...]:
     return tuple(runs)
 
 
-def _home(parsed: record.Record) -> tuple[str, str, str]:
-    # The stream's name alone is not enough: a gateway draws it itself, and may draw another's.
+def _home(parsed: record.Record) -> Home:
     return parsed.stream, parsed.site, parsed.gateway

@@ -17,6 +17,12 @@ def codes(series):
     return [Quality(code).label for code in series.quality]
 
 
+def ref(data):
+    """How the next stream's birth names a record."""
+    parsed = record.parse(data)
+    return {"stream": parsed.stream, "seq": parsed.seq, "digest": record.digest_of(data)}
+
+
 def test_readings_become_sorted_arrays_in_quanta(gateway, slot_ms):
     series = collect([gateway.birth(), gateway.readings(1, 2), gateway.readings(3)]).series(*ENERGY)
     assert series.time_ms.tolist() == [slot_ms(1), slot_ms(2), slot_ms(3)]
@@ -80,13 +86,43 @@ def test_a_value_beats_the_record_of_its_absence_in_either_order(gateway):
     assert codes(collect(first + second).series(*ENERGY)) == ["ok", "ok"]
 
 
-def test_slots_that_a_later_stream_says_lay_ahead_never_conflict_with_real_ones(gateway):
+def test_slots_that_lay_ahead_of_the_stream_that_follows_have_no_value_and_never_conflict(gateway):
     ahead = [gateway.birth(), gateway.readings(1, energy=[10]), gateway.readings(5, 6, 7, energy=[20, 30, 40])]
+    last = ref(ahead[-1])
     gateway.new_stream()
-    true = [gateway.birth(), gateway.gap(5, 7, "clock"), gateway.readings(5, energy=[99])]
+    true = [gateway.birth(after=last), gateway.readings(5, energy=[99])]
     series = collect(ahead + true).series(*ENERGY)
-    assert codes(series) == ["ok", "unexplained", "unexplained", "unexplained", "ok", "clock", "ok"]
+    assert codes(series) == ["ok", "unexplained", "unexplained", "unexplained", "ok", "clock", "clock"]
     assert series.value[4] == 99_000
+
+
+def test_a_clock_that_stayed_ahead_over_a_restart_is_seen_by_the_stream_after_that(gateway):
+    first = [gateway.birth(), gateway.readings(1, 5, energy=[10, 20])]
+    last = ref(first[-1])
+    gateway.new_stream()
+    second = [gateway.birth(after=last), gateway.readings(6, 7, energy=[30, 40])]
+    last = ref(second[-1])
+    gateway.new_stream()
+    third = [gateway.birth(after=last), gateway.readings(2, 3, energy=[11, 12])]
+    series = collect(first + second + third).series(*ENERGY)
+    assert codes(series) == ["ok", "ok", "ok", "unexplained", "clock", "clock", "clock"]
+
+
+def test_a_stream_that_follows_in_time_takes_no_value_off(gateway):
+    first = [gateway.birth(), gateway.readings(1, 2, energy=[10, 20])]
+    last = ref(first[-1])
+    gateway.new_stream()
+    second = [gateway.birth(after=last), gateway.readings(3, energy=[30])]
+    assert codes(collect(first + second).series(*ENERGY)) == ["ok", "ok", "ok"]
+
+
+def test_what_a_cloned_box_read_beyond_the_record_that_is_followed_keeps_its_value(gateway):
+    first = [gateway.birth(), gateway.readings(1, energy=[10])]
+    followed = ref(first[-1])
+    first.append(gateway.readings(2, 3, energy=[20, 30]))
+    gateway.new_stream()
+    clone = [gateway.birth(after=followed), gateway.readings(2, energy=[20])]
+    assert codes(collect(first + clone).series(*ENERGY)) == ["ok", "ok", "ok"]
 
 
 def test_a_reading_without_a_value_says_more_than_a_gap_over_it(gateway):
