@@ -58,7 +58,7 @@ def test_a_list_says_how_finely_a_meter_counts_and_what_it_tells_of_itself():
     assert found["sunspec/103@ADDRESS"].steps == ("Wh × 10^factor",)
     assert found["eastron_sdm630"].identity == "serial number"
     assert found["socomec_countis_e"].identity == "model"
-    assert found["abb_b23"].identity == "-"
+    assert found["solis_inverter"].identity == "-"
     assert step(load_map("multical_403").register("heat-energy-e1")) == "float of 24 bits in kWh"
 
 
