@@ -52,6 +52,8 @@ class Line:
         self._members = {
             number: Member(unit, unsure=bus.kind.is_rtu or unit.identity is not None) for number, unit in units.items()
         }
+        self._unsure = False
+        """Whether a request was given up since the line was last in step; whoever comes next has to look."""
         self._probed: int | None = None
         """The unit that was asked last while the whole bus was silent."""
         self._turned_away: set[int] = set()
@@ -110,48 +112,52 @@ class Line:
     async def _get_in_step(self, number: int, wanted: Block) -> Quality:
         """Make sure that the next answer of a unit can only be the one to the next request; OK when it is so."""
         member = self._members[number]
-        if not member.unsure:
-            if self._bus.kind.is_rtu and self._turns.last_form == (number, form_of(wanted)):
-                return await self._read_between(number, wanted)
-            return Quality.OK
-        if self._bus.kind.is_rtu:
+        quality = Quality.OK
+        same_form = self._turns.last_form == (number, form_of(wanted))
+        if self._bus.kind.is_rtu and (member.unsure or self._unsure or same_form):
             quality = await self._read_between(number, wanted)
-            if quality is not Quality.OK:
-                return quality
-        if member.unit.identity is not None:
-            quality = await self._identify(number, member.unit.identity)
-            if quality is Quality.OK and self._bus.kind.is_rtu and form_of(member.unit.identity) == form_of(wanted):
-                quality = await self._read_between(number, wanted)
-            if quality is not Quality.OK:
-                return quality
-        member.in_step()
-        return Quality.OK
+        if quality is Quality.OK:
+            self._unsure = False
+            if member.unsure:
+                quality = await self._identify(number, wanted)
+        return quality
 
     async def _read_between(self, number: int, wanted: Block) -> Quality:
         """Read something of another length: whatever was on its way comes in before it, and does not fit."""
-        member = self._members[number]
-        for probe in member.probes(wanted, self._now_s()):
+        member, now_s = self._members[number], self._now_s()
+        probes = member.probes(wanted)
+        if not probes:  # nothing else can be read from this device, so only time can tell
+            return Quality.NO_ANSWER if member.is_open(form_of(wanted), now_s) else Quality.OK
+        quality = Quality.NO_ANSWER
+        for probe in probes:
+            if any(other.is_open(form_of(probe), now_s) for other in self._members.values()):
+                continue
             _, quality = await self._exchange(number, probe)
-            if quality is not Quality.EXCEPTION:  # which could be the answer to anything
-                return quality
-        # Nothing else can be read from this device: only time can tell.
-        return Quality.NO_ANSWER if member.is_open(form_of(wanted), self._now_s()) else Quality.OK
+            if quality is not Quality.EXCEPTION:
+                member.refusals.pop(probe, None)
+                break
+            # An exception looks the same whatever was asked, so it proves nothing.
+            member.refusals[probe] += 1
+        return quality
 
-    async def _identify(self, number: int, identity: Block) -> Quality:
+    async def _identify(self, number: int, wanted: Block) -> Quality:
+        """Make sure that it is the same device; the line is in step."""
         member = self._members[number]
-        words, quality = await self._exchange(number, identity)
-        if words is None:
-            return Quality.OK if quality is Quality.EXCEPTION else quality  # not every firmware has it
-        if member.identity_words is None:
-            member.identity_words = words
-        if words == member.identity_words:
-            return Quality.OK
-        if not member.patience.wait_s:
-            _LOG.error(
-                "%s unit %d: another device answers, or another's answer; it is not read", self._bus.where, number
-            )
-        self._failed(number, Quality.BAD_FRAME)
-        return Quality.BAD_FRAME
+        identity, quality = member.unit.identity, Quality.OK
+        if identity is not None:
+            words, quality = await self._exchange(number, identity)
+            if words is not None and not member.recognises(words):
+                if not member.patience.wait_s:
+                    _LOG.error("%s unit %d is another device than before; it is not read", self._bus.where, number)
+                self._failed(number, Quality.BAD_FRAME)
+                return Quality.BAD_FRAME
+            if quality is Quality.EXCEPTION:  # not every firmware has it
+                quality = Quality.OK
+            if quality is Quality.OK and self._bus.kind.is_rtu and form_of(identity) == form_of(wanted):
+                quality = await self._read_between(number, wanted)
+        if quality is Quality.OK:
+            member.in_step()
+        return quality
 
     async def _exchange(self, number: int, block: Block) -> tuple[Words | None, Quality]:
         """Ask once."""
@@ -190,6 +196,7 @@ class Line:
     def _abandon(self, member: Member, block: Block) -> None:
         """Leave a request that may still be answered. A serial port stays open and what comes is dropped there."""
         member.give_up(block, self._now_s())
+        self._unsure = True
         if self._bus.kind is not BusKind.RTU or not self._wire.is_open:
             self._wire.close()
 

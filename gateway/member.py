@@ -1,5 +1,6 @@
 """One unit on a bus: how long it is left alone, and whether its next answer can be believed. Pure."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from gateway.backoff import BackOff
@@ -9,6 +10,7 @@ FIRST_WAIT_S = 1.0
 MOST_WAIT_S = 60.0
 LATEST_ANSWER_S = 10.0
 """No device answers later than this after it was asked [s]."""
+_REFUSED_TIMES = 3
 
 Words = tuple[int, ...]
 Form = tuple[int, int]
@@ -51,7 +53,9 @@ class Member:
         """Whether the next answer might be one to an earlier request."""
         self.spared = False
         """Whether one bad frame has been forgiven since the last answer."""
-        self.identity_words: Words | None = None
+        self.refusals: Counter[Block] = Counter()
+        """How often each probe was refused in a row; what this device does not have is no longer asked for."""
+        self._identity_words: Words | None = None
         self._open: dict[Form, float] = {}
         """Forms of requests that were given up, and when [s]."""
 
@@ -69,9 +73,17 @@ class Member:
         """Tell whether an answer of this form could be one to a request that was given up."""
         return form in self._open and now_s - self._open[form] < LATEST_ANSWER_S
 
-    def probes(self, wanted: Block, now_s: float) -> list[Block]:
-        """List what proves that the line is in step, best first: forms that nothing open and nothing wanted has."""
+    def probes(self, wanted: Block) -> list[Block]:
+        """List what proves that the line is in step, best first: answers that look like nothing else of this unit."""
         taken = {form_of(wanted)}
         if self.unit.identity is not None:
             taken.add(form_of(self.unit.identity))
-        return [p for p in self.unit.probes if form_of(p) not in taken and not self.is_open(form_of(p), now_s)]
+        return [
+            probe for probe in self.unit.probes if form_of(probe) not in taken and self.refusals[probe] < _REFUSED_TIMES
+        ]
+
+    def recognises(self, words: Words) -> bool:
+        """Tell whether the identity register holds what it held when it was first read."""
+        if self._identity_words is None:
+            self._identity_words = words
+        return words == self._identity_words
