@@ -245,11 +245,13 @@ class Outbox:
             "SELECT last_seq, last_digest FROM stream WHERE id = ?", (self._stream,)
         ).fetchone()
         seq = last_seq + 1
-        data = build(maker(Place(self._gateway, self._stream, seq, last_digest, stamp)), self._signer)
+        made = maker(Place(self._gateway, self._stream, seq, last_digest, stamp))
+        data = build(made, self._signer)
         digest = digest_of(data)
         db.execute(
-            "INSERT INTO record (stream, seq, through, prev, chain, sealed_ms, data) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (self._stream, seq, seq, last_digest, digest, self._clock.now_ms(), data),
+            "INSERT INTO record (stream, seq, through, kind, prev, chain, sealed_ms, data) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._stream, seq, seq, made.kind, last_digest, digest, self._clock.now_ms(), data),
         )
         db.execute("UPDATE stream SET last_seq = ?, last_digest = ? WHERE id = ?", (seq, digest, self._stream))
         return data

@@ -102,7 +102,8 @@ class SqliteShelf:
         db.execute("UPDATE stream SET acked = ? WHERE id = ?", (after, stream))
         db.execute("DELETE FROM record WHERE stream = ? AND seq = 0", (stream,))
         held = db.execute(
-            "SELECT seq, prev FROM record WHERE stream = ? AND through > ? ORDER BY seq LIMIT 1", (stream, after)
+            "SELECT seq, prev FROM record WHERE stream = ? AND through > ? AND alone = 0 ORDER BY seq LIMIT 1",
+            (stream, after),
         ).fetchone()
         if held is None:
             last_seq, last_digest = db.execute(
@@ -113,16 +114,26 @@ class SqliteShelf:
         if oldest_seq <= after + 1:
             return  # nothing is missing in between
         db.execute(
-            "INSERT INTO record (stream, seq, through, chain, sealed_ms, data) VALUES (?, 0, ?, ?, 0, ?)",
+            "INSERT INTO record (stream, seq, through, kind, alone, chain, sealed_ms, data) "
+            "VALUES (?, 0, ?, 'horizon', 1, ?, 0, ?)",
             (stream, oldest_seq - 1, before, self._horizon(stream, oldest_seq, before)),
         )
 
 
 def _prune_stream(db: sqlite3.Connection, stream: str, before_ms: int) -> int:
-    kept = db.execute(
-        "SELECT seq FROM record WHERE stream = ? AND (acked = 0 OR sealed_ms >= ?) ORDER BY seq LIMIT 1",
+    oldest = db.execute(
+        "SELECT MIN(seq) FROM record WHERE stream = ? AND alone = 0 AND (acked = 0 OR sealed_ms >= ?)",
         (stream, before_ms),
-    ).fetchone()
-    if kept is None:
+    ).fetchone()[0]
+    newest, last_seq = db.execute("SELECT id, last_seq FROM stream ORDER BY id DESC LIMIT 1").fetchone()
+    if oldest is None and stream != newest:
         return db.execute("DELETE FROM record WHERE stream = ?", (stream,)).rowcount
-    return db.execute("DELETE FROM record WHERE stream = ? AND seq < ?", (stream, kept[0])).rowcount
+    # The birth that governs what is left or still to come stays, or a journal that lost it could not read the rest.
+    kept = last_seq + 1 if oldest is None else oldest
+    birth = db.execute(
+        "SELECT MAX(seq) FROM record WHERE stream = ? AND seq < ? AND kind = 'birth'", (stream, kept)
+    ).fetchone()[0]
+    db.execute("UPDATE record SET alone = 1 WHERE stream = ? AND seq = ?", (stream, birth))
+    return db.execute(
+        "DELETE FROM record WHERE stream = ? AND seq < ? AND seq IS NOT ?", (stream, kept, birth)
+    ).rowcount

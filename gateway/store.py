@@ -30,6 +30,8 @@ CREATE TABLE record (
     stream TEXT NOT NULL,
     seq INTEGER NOT NULL,
     through INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    alone INTEGER NOT NULL DEFAULT 0,
     prev TEXT,
     chain TEXT,
     sealed_ms INTEGER NOT NULL,

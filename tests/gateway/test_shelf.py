@@ -80,15 +80,28 @@ def test_exact_bytes_are_sent_as_often_as_needed(outbox):
 def test_copies_go_after_keep_days_oldest_first_and_never_before_they_are_acknowledged(outbox, clock):
     acknowledge(outbox, 1, 4)
     assert outbox.shelf.prune_older_than(35, clock.now_ms() + 34 * DAY_MS) == 0
-    assert outbox.shelf.prune_older_than(35, clock.now_ms() + 36 * DAY_MS) == 4
-    assert seqs(outbox) == [5, 6, 7, 8, 9, 10]
+    assert outbox.shelf.prune_older_than(35, clock.now_ms() + 36 * DAY_MS) == 3
+    assert seqs(outbox) == [1, 5, 6, 7, 8, 9, 10]
+
+
+def test_the_birth_that_governs_what_is_left_stays_as_long_as_the_stream_goes_on(outbox, new_outbox, birth, clock):
+    first = stream_of(outbox)
+    acknowledge(outbox, 1, 10)
+    assert outbox.release_copies() == 9
+    assert seqs(outbox) == [1]
+    outbox.__exit__(None, None, None)
+    with new_outbox() as again:
+        again.begin_stream(birth(), START_MS + 9 * STEP_MS)
+        again.release_copies()
+        assert again.shelf.next_unacked(None).position.stream > first
+        assert again.shelf.digest_at(first, 1) is None
 
 
 def test_the_digest_before_the_oldest_copy_and_at_the_end_can_still_be_compared_those_below_cannot(outbox):
     digests = {at: outbox.shelf.digest_at(stream_of(outbox), at) for at in range(1, 11)}
     acknowledge(outbox, 1, 10)
     outbox.release_copies()
-    assert seqs(outbox) == []
+    assert seqs(outbox) == [1]
     assert outbox.shelf.digest_at(stream_of(outbox), 10) == digests[10]
     assert outbox.shelf.digest_at(stream_of(outbox), 9) is None
     assert outbox.shelf.digest_at(stream_of(outbox), 11) is None
@@ -115,13 +128,21 @@ def test_a_journal_older_than_the_copies_gets_a_horizon_first_then_the_copies(ou
     assert (horizon.stream, horizon.oldest_seq, horizon.digest_before) == (stream_of(outbox), 5, before)
 
 
+def test_a_journal_that_lost_the_birth_gets_it_between_the_horizon_and_the_copies(outbox):
+    acknowledge(outbox, 1, 4)
+    outbox.release_copies()
+    acknowledge(outbox, 2, 10)
+    acknowledge(outbox, 3, 0)
+    assert to_send(outbox) == [0, 1, 5, 6, 7, 8, 9, 10]
+
+
 def test_a_horizon_is_repeated_until_the_journal_has_moved_past_the_hole(outbox):
     acknowledge(outbox, 1, 10)
     outbox.release_copies()
     acknowledge(outbox, 2, 0)
-    assert to_send(outbox) == [0]
+    assert to_send(outbox) == [0, 1]
     acknowledge(outbox, 3, 0)
-    assert to_send(outbox) == [0]
+    assert to_send(outbox) == [0, 1]
     acknowledge(outbox, 4, 10)
     assert to_send(outbox) == []
 
