@@ -7,9 +7,10 @@ References:
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from gateway.coarse import power_for, too_coarse
 from gateway.config import GatewaySettings
 from gateway.errors import GatewayError
 from gateway.maps import load_map
@@ -111,8 +112,11 @@ def compare(settings: GatewaySettings, survey: Survey, shown: Mapping[Key, Shown
             raise ShownError(f"{point}/{measurand} is not read by this gateway; it reads: {_names(keys)}")
     serials = {device.name: device.meter.serial for device in settings.device}
     verdicts = [verdict for claim in survey.claims for verdict in _identity(claim, serials[claim.device])]
+    warnings = _coarse(settings, survey)
     for seen in survey.readings:
-        verdicts.append(_plausible(seen))
+        plausible = _plausible(seen)
+        warning = warnings.get((seen.point, seen.register.measurand.name))
+        verdicts.append(plausible if warning is None else replace(plausible, what=f"{plausible.what}; {warning}"))
         display = shown.get((seen.point, seen.register.measurand.name))
         if display is not None:
             verdicts.append(_agrees(seen, display))
@@ -217,6 +221,21 @@ def _plausible(seen: Seen) -> Verdict:
             subject, False, f"{value:g} {measurand.unit}: not between {low} and {high}; scale or order may be wrong"
         )
     return Verdict(subject, True, "read")
+
+
+def _coarse(settings: GatewaySettings, survey: Survey) -> dict[Key, str]:
+    """Warn of counters that are too coarse for what their device's power moves."""
+    intervals_s = {
+        f"{device.name}/{group.name}": group.interval_s for device in settings.device for group in device.group
+    }
+    by_device = {(seen.device, seen.register.measurand.name): seen for seen in survey.readings}
+    warnings: dict[Key, str] = {}
+    for seen in survey.readings:
+        power = by_device.get((seen.device, power_for(seen) or ""))
+        warning = None if power is None else too_coarse(seen, power, intervals_s[seen.group])
+        if warning is not None:
+            warnings[seen.point, seen.register.measurand.name] = warning
+    return warnings
 
 
 def _agrees(seen: Seen, shown: Shown) -> Verdict:
