@@ -62,11 +62,13 @@ def serial_timing(baud: int, character_bits: int, turnaround_ms: float) -> Timin
     Args:
         baud: bits a second.
         character_bits: of one byte, with start, parity and stop bits.
-        turnaround_ms: what the device needs between requests [ms].
+        turnaround_ms: what the device needs before the next request, when that is more than the silence [ms].
     """
     byte_ms = character_bits * 1000 / baud
     silence_ms = _FAST_SILENCE_MS if baud > _FAST_BAUD else _SILENCE_CHARACTERS * byte_ms
-    return Timing((_REQUEST_BYTES + _ANSWER_BYTES) * byte_ms + 2 * silence_ms + turnaround_ms, 2 * byte_ms)
+    # The device knows by a silence that the request is over, and there is one before the next.
+    pauses_ms = silence_ms + max(silence_ms, turnaround_ms)
+    return Timing((_REQUEST_BYTES + _ANSWER_BYTES) * byte_ms + pauses_ms, 2 * byte_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Finding device maps: those in `gateway/devices/`, a SunSpec model at its place, or a file anywhere."""
 
 import re
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from metering.errors import DeviceMapError
 _SUNSPEC = re.compile(r"sunspec/([0-9]{1,5})@([0-9]{1,5})", re.ASCII)
 
 
+@lru_cache(maxsize=1)
 def map_names() -> tuple[str, ...]:
     """Name the device maps that come with the gateway."""
     folder = resources.files("gateway") / "devices"
@@ -47,9 +49,9 @@ def load_map(name: str) -> DeviceMap:
     """
     if name in map_names():
         file = resources.files("gateway") / "devices" / f"{name}.toml"
-        return parse_device_map(file.read_text(encoding="utf-8"), f"{name}.toml")
+        return _parsed(file.read_text(encoding="utf-8"), f"{name}.toml")
     if placed := _SUNSPEC.fullmatch(name):
-        return parse_device_map(map_text(sunspec_definition(int(placed[1])), int(placed[2])), name)
+        return _parsed(map_text(sunspec_definition(int(placed[1])), int(placed[2])), name)
     path = Path(name)
     if path.suffix != ".toml":
         raise DeviceMapError(
@@ -57,6 +59,12 @@ def load_map(name: str) -> DeviceMap:
             " or the path of a .toml file"
         )
     try:
-        return parse_device_map(path.read_text(encoding="utf-8"), name)
+        return _parsed(path.read_text(encoding="utf-8"), name)
     except (OSError, UnicodeDecodeError) as error:
         raise DeviceMapError(f"device map {name!r} cannot be read: {error}") from None
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, where: str) -> DeviceMap:
+    """Read a text once, however many devices are of that model."""
+    return parse_device_map(text, where)

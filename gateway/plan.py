@@ -136,29 +136,33 @@ def _range_of(register: Register, span: Span, ranges: Sequence[Span], max_words:
 
 def _cover(spans: Sequence[Span], limits: Limits) -> list[Block]:
     """Split spans of one range into the cheapest blocks; the shortest last one among equals."""
+    is_cut = [False, *(_is_cut(before, behind, limits.cuts) for before, behind in pairwise(spans))]
     best = [(0, 0, 0)]  # of the first n spans: cost [registers], requests, where the last block begins
     for count in range(1, len(spans) + 1):
-        choices = []
+        end, chosen = spans[count - 1].end, None
         for begin in reversed(range(count)):
-            words = spans[count - 1].end - spans[begin].first
-            if words > limits.max_words or _is_cut(spans[begin:count], limits.cuts):
+            words = end - spans[begin].first
+            if words > limits.max_words:
                 break
             cost, requests, _ = best[begin]
-            choices.append((cost + limits.request_words + words, requests + 1, begin))
-        best.append(min(choices, key=lambda choice: choice[:2]))
+            choice = (cost + limits.request_words + words, requests + 1, begin)
+            chosen = choice if chosen is None or choice[:2] < chosen[:2] else chosen
+            if is_cut[begin]:
+                break
+        best.append(chosen or best[-1])
+    return _blocks(spans, [begin for _, _, begin in best])
+
+
+def _blocks(spans: Sequence[Span], begins: Sequence[int]) -> list[Block]:
+    """Walk back from the last span: `begins` says where the last block of the first n spans begins."""
     blocks: list[Block] = []
     end = len(spans)
     while end:
-        begin = best[end][2]
-        first = spans[begin]
+        first = spans[begins[end]]
         blocks.append(Block(first.function, first.first, spans[end - 1].end - first.first))
-        end = begin
+        end = begins[end]
     return blocks
 
 
-def _is_cut(spans: Sequence[Span], cuts: frozenset[Cut]) -> bool:
-    return any(
-        before.function == function and before.first < address <= behind.first
-        for before, behind in pairwise(spans)
-        for function, address in cuts
-    )
+def _is_cut(before: Span, behind: Span, cuts: frozenset[Cut]) -> bool:
+    return any(function == before.function and before.first < address <= behind.first for function, address in cuts)

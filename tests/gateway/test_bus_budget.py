@@ -23,15 +23,15 @@ def test_a_parity_bit_makes_each_byte_longer():
     assert serial_timing(9600, 11, 0).word_ms == pytest.approx(2 * 11 / 9.6)
 
 
-def test_turnaround_is_paid_for_each_request():
-    assert serial_timing(9600, 10, 60).block_ms(Block(3, 0, 1)) == pytest.approx(
-        60 + serial_timing(9600, 10, 0).block_ms(Block(3, 0, 1))
-    )
+def test_turnaround_is_paid_for_each_request_in_place_of_the_silence_before_it():
+    without, with_it = (serial_timing(9600, 10, turnaround_ms).request_ms for turnaround_ms in (0, 60))
+    assert with_it - without == pytest.approx(60 - 3.5 * 10 / 9.6)
+    assert serial_timing(9600, 10, 1).request_ms == without, "shorter than the silence"
     assert tcp_timing(30).blocks_ms([Block(3, 0, 1), Block(3, 50, 100)]) == 2 * (30 + TCP_REQUEST_MS)
 
 
 def test_a_slow_device_makes_holes_cheap_and_a_slow_line_makes_them_dear():
-    assert serial_timing(9600, 10, 60).request_words == 38
+    assert serial_timing(9600, 10, 60).request_words == 37
     assert serial_timing(9600, 10, 0).request_words == 10
     assert serial_timing(115_200, 10, 60).request_words > 300
 
