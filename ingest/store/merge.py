@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.store.series import VALUED_CODES, Binding, BoolArray, Int64Array, Series, UInt8Array, empty_series
+from ingest.store.series import VALUED_CODES, Binding, BoolArray, Int64Array, Series, UInt8Array
 from metering.quality import Quality
 
 LONGEST_FILL_SLOTS = 1_000_000
@@ -45,9 +45,7 @@ class Chunk:
     """None for readings, whose rank follows from their quality."""
 
 
-def absent(
-    home: Home, seq: int, binding: Binding, from_ms: int, to_ms: int, quality: Quality, rank: int
-) -> Chunk | None:
+def absent(home: Home, seq: int, binding: Binding, from_ms: int, to_ms: int, quality: Quality, rank: int) -> Chunk:
     """Make the rows of the slots that were due in a span and not read.
 
     Args:
@@ -58,13 +56,8 @@ def absent(
         to_ms: its end, exclusive [ms since the Unix epoch].
         quality: why they are absent.
         rank: how far they give way to other rows of the same slot.
-
-    Returns:
-        The rows, or None when no slot was due.
     """
     slots = _due(from_ms, to_ms, binding.interval_ms)
-    if not len(slots):
-        return None
     codes = np.full(len(slots), quality, np.uint8)
     none = ("",) * len(slots)
     return Chunk(home, seq, slots, np.zeros_like(slots), codes, slots, slots, none, binding, synced=False, rank=rank)
@@ -76,7 +69,7 @@ def without_slots_ahead(chunks: Sequence[Chunk], after: Mapping[Home, tuple[Home
     A stream whose first slot lies before slots of the stream that it follows says that that clock had jumped ahead.
 
     Args:
-        chunks: of one series.
+        chunks: of one series, none without rows.
         after: for each stream, the one that it follows and the last record of that one which its gateway knew.
     """
     firsts: dict[Home, int] = {}
@@ -112,10 +105,12 @@ def merge(point: str, measurand: str, chunks: Sequence[Chunk]) -> Series:
 
     Equal repeats of a slot become one row; unequal values become a row of quality `conflict` without a value; a slot
     that was due after an earlier row and is in no chunk becomes a row of quality `unexplained`.
+
+    Args:
+        point: whose series it is.
+        measurand: of what.
+        chunks: at least one, and none without rows.
     """
-    chunks = [chunk for chunk in chunks if len(chunk.time_ms)]
-    if not chunks:
-        return empty_series(point, measurand)
     bindings = tuple(dict.fromkeys(chunk.binding for chunk in chunks))
     places = {binding: place for place, binding in enumerate(bindings)}
     rows = _Rows(
@@ -181,7 +176,7 @@ def _one_row_a_slot(rows: _Rows) -> tuple[NDArray[np.intp], BoolArray]:
 
 def _due(from_ms: int, to_ms: int, interval_ms: int, longest: int = LONGEST_FILL_SLOTS) -> Int64Array:
     first = -(-from_ms // interval_ms) * interval_ms
-    count = max(0, -(-(to_ms - first) // interval_ms))
+    count = -(-(to_ms - first) // interval_ms)
     if count > longest:
         return np.array([first, first + (count - 1) * interval_ms], np.int64)
     return first + np.arange(count, dtype=np.int64) * interval_ms

@@ -248,14 +248,16 @@ class _Collector:
                     synced,
                     rank=None,
                 )
-                self._chunks.setdefault(key, []).append(chunk)
+                self._keep(key, chunk)
 
     def _absent(self, part: record.Gap | record.Dropped, group: str | None, quality: Quality, rank: int) -> None:
         groups = self._bindings.values() if group is None else [self._bindings.get(group, ())]
         for key, binding in (row for rows in groups for row in rows):
-            chunk = absent(_home(part), part.seq, binding, part.from_ms, part.to_ms, quality, rank)
-            if chunk is not None:
-                self._chunks.setdefault(key, []).append(chunk)
+            self._keep(key, absent(_home(part), part.seq, binding, part.from_ms, part.to_ms, quality, rank))
+
+    def _keep(self, key: Key, chunk: Chunk) -> None:
+        if len(chunk.time_ms):  # a record may hold a group without slots, and a gap may lie between two
+            self._chunks.setdefault(key, []).append(chunk)
 
     def evidence(self) -> Evidence:
         """Join what was taken."""

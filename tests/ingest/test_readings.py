@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from ingest.store.merge import _due
 from ingest.store.readings import collect
 from metering import record
 from metering.errors import DeviceMapError
@@ -55,9 +56,35 @@ def test_an_absent_slot_has_the_reason_of_its_gap_or_is_unexplained(gateway, slo
     assert series.value[~series.valued].tolist() == [0] * 4
 
 
+def test_a_record_of_no_slot_and_a_gap_between_two_say_nothing(gateway, slot_ms):
+    gateway.birth()
+    gateway.readings()
+    gateway.readings(1, 2)
+    gap = {"from_ms": slot_ms(1) + 1, "to_ms": slot_ms(2), "group": None, "reason": "agent-down"}
+    gateway.seal(record.Gap.model_validate(gateway.common() | gap))
+    series = collect(gateway.made).series(*ENERGY)
+    assert codes(series) == ["ok", "ok"]
+    assert len(series.bindings) == 1
+    assert len(collect(gateway.made[:2]).series(*ENERGY)) == 0
+
+
+def test_every_hole_is_filled_with_the_slots_that_were_due(gateway, slot_ms):
+    read = [0, 1, 5, 9, 13, 17, 21]
+    series = collect([gateway.birth(), *(gateway.readings(number) for number in read)]).series(*ENERGY)
+    assert series.time_ms.tolist() == [slot_ms(number) for number in range(22)]
+    assert np.flatnonzero(series.valued).tolist() == read
+
+
 def test_a_gap_at_the_end_reaches_beyond_the_last_reading(gateway, slot_ms):
     series = collect([gateway.birth(), gateway.readings(1), gateway.gap(2, 3)]).series(*ENERGY)
     assert series.time_ms.tolist() == [slot_ms(1), slot_ms(2)]
+
+
+def test_a_gap_or_a_hole_is_of_the_meter_before_it_and_nothing_vouches_for_its_time(gateway):
+    records = [gateway.birth(serial="old"), gateway.readings(1), gateway.birth(serial="new"), gateway.readings(2)]
+    series = collect([*records, gateway.readings(5), gateway.gap(6, 7)]).series(*ENERGY)
+    assert [series.bound(row).meter.serial for row in range(6)] == ["old", *["new"] * 5]
+    assert series.synced.tolist() == [True, True, False, False, True, False]
 
 
 def test_a_gap_of_another_group_says_nothing_about_this_one(gateway):
@@ -77,6 +104,24 @@ def test_equal_repeats_are_one_reading_and_unequal_ones_a_conflict_without_a_val
     series = collect(first + second).series(*ENERGY)
     assert codes(series) == ["ok", "conflict"]
     assert series.value.tolist() == [10_000, 0]
+
+
+@pytest.mark.parametrize("order", [("late", "null"), ("null", "late")])
+def test_a_late_reading_gives_way_to_one_in_time_and_beats_one_without_a_value(gateway, order):
+    records = []
+    for kind in order:
+        gateway.new_stream()
+        records.append(gateway.birth())
+        read = gateway.readings(1, 2, energy=[1010, 1020 if kind == "late" else None])
+        if kind == "late":
+            body = record.parse(read)
+            marks = tuple((point, slot, int(Quality.LATE_READ)) for point in (0, 1) for slot in (0, 1))
+            group = body.groups[0].model_copy(update={"quality": marks})
+            read = record.build(body.model_copy(update={"groups": (group,)}), gateway.signer)
+        records.append(read)
+    series = collect(records).series(*ENERGY)
+    assert codes(series) == ["ok", "late-read"]
+    assert series.value.tolist() == [1_010_000, 1_020_000]
 
 
 def test_a_value_beats_the_record_of_its_absence_in_either_order(gateway):
@@ -228,9 +273,14 @@ def test_runs_break_where_the_chain_does(gateway):
     assert [(run.first, run.last) for run in broken] == [(1, 2), (4, 5)]
 
 
-def test_one_slot_far_ahead_does_not_fill_the_memory(gateway):
+def test_one_slot_far_ahead_does_not_fill_the_memory(gateway, slot_ms):
     series = collect([gateway.birth(interval_ms=1), gateway.readings(1), gateway.readings(10_000_000)]).series(*ENERGY)
-    assert len(series) == 4
+    assert series.time_ms.tolist() == [slot_ms(1), slot_ms(1) + 1, slot_ms(10_000_000) - 1, slot_ms(10_000_000)]
+
+
+def test_a_hole_is_filled_up_to_a_limit_and_named_by_its_ends_beyond_it():
+    assert _due(1, 50, 10, longest=4).tolist() == [10, 20, 30, 40]
+    assert _due(1, 51, 10, longest=4).tolist() == [10, 50]
 
 
 @pytest.mark.parametrize("field", ["sent", "received"])
