@@ -54,9 +54,8 @@ class Line:
         }
         self._unsure = False
         """Whether a request was given up since the line was last in step; whoever comes next has to look."""
-        self._probed: int | None = None
-        """The unit that was asked last while the whole bus was silent."""
         self._turned_away: set[int] = set()
+        """Units that were not asked since the bus was last probed in vain."""
 
     async def __aenter__(self) -> Self:
         """Begin; the connection is made when it is needed."""
@@ -128,10 +127,12 @@ class Line:
         probes = member.probes(wanted)
         if not probes:  # nothing else can be read from this device, so only time can tell
             return Quality.NO_ANSWER if member.is_open(form_of(wanted), now_s) else Quality.OK
+        if member.unsure:
+            probes = [probe for probe in probes if not member.is_open(form_of(probe), now_s)]
+        # Another unit's late answer names that unit; a form that none of them owes is better all the same.
+        probes.sort(key=lambda probe: any(m.is_open(form_of(probe), now_s) for m in self._members.values()))
         quality = Quality.NO_ANSWER
         for probe in probes:
-            if any(other.is_open(form_of(probe), now_s) for other in self._members.values()):
-                continue
             _, quality = await self._exchange(number, probe)
             if quality is not Quality.EXCEPTION:
                 member.refusals.pop(probe, None)
@@ -207,10 +208,13 @@ class Line:
         if not self._reaching.ready(now_s):
             self._turned_away.add(number)
             return False
-        if number == self._probed and self._turned_away - {number}:
-            # The bus is silent and this unit was its last probe: another one's turn, in case this one is gone for good.
-            self._probed = None
-            return False
+        if (
+            self._turned_away and self._all_silent()
+        ):  # whoever has not been its probe for longest, in case others are gone
+            longest = min(self._turned_away | {number}, key=lambda unit: (self._members[unit].probed_s, unit))
+            if longest != number:
+                self._turned_away.discard(longest)  # it asks before long, or it has to wait again
+                return False
         return True
 
     def _all_silent(self) -> bool:
@@ -230,7 +234,7 @@ class Line:
                 other.patience.succeeded()
         member.patience.succeeded()
         member.spared = False
-        self._probed = None
+        self._turned_away.clear()
 
     def _failed(self, number: int, quality: Quality, *, reached: bool = True) -> None:
         member, now_s = self._members[number], self._now_s()
@@ -249,7 +253,7 @@ class Line:
         member.patience.failed(now_s)
         if self._all_silent():
             self._reaching.failed(now_s)
-            self._probed = number
+            member.probed_s = now_s
             self._turned_away.clear()
             self._wire.close()
 

@@ -53,6 +53,8 @@ class Member:
         """Whether the next answer might be one to an earlier request."""
         self.spared = False
         """Whether one bad frame has been forgiven since the last answer."""
+        self.probed_s = 0.0
+        """When it was last asked in vain while nobody on the bus answered [s]."""
         self.refusals: Counter[Block] = Counter()
         """How often each probe was refused in a row; what this device does not have is no longer asked for."""
         self._identity_words: Words | None = None

@@ -49,6 +49,11 @@ class Bus:
 
     asked: list[tuple[int, int, int, int]] = field(default_factory=list)
     """Requests that devices saw: unit, function, address, count."""
+    asked_s: list[float] = field(default_factory=list)
+    """When, in the loop's time [s]."""
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+    most_at_once: int = 0
+    """Most requests that waited for an answer at one time."""
     silent: set[int] = field(default_factory=set)
     """Units that do not answer."""
     holds: dict[tuple[int, int, int], int] = field(default_factory=dict)
@@ -60,6 +65,7 @@ class Bus:
     """Where bytes go; nowhere while nobody listens."""
     _free_s: float = 0.0
     _read: bytes = b""
+    _open: int = 0
 
     def feed(self, data: bytes) -> None:
         """Take bytes from the master."""
@@ -72,6 +78,11 @@ class Bus:
             self._read = self._read[READ_BYTES:]
             unit, function, address, count = struct.unpack(">BBHH", request[:6])
             self.asked.append((unit, function, address, count))
+            self.asked_s.append(asyncio.get_running_loop().time())
+            self.was_asked.set()
+            self._open += 1
+            self.most_at_once = max(self.most_at_once, self._open)
+            self._open -= unit in self.silent
             if unit not in self.silent:
                 answer = answer_to(request, self.holds)
                 if (function, address) in self.refused:
@@ -83,7 +94,11 @@ class Bus:
         """Send bytes after a while, and never before what was to be sent earlier."""
         loop = asyncio.get_running_loop()
         self._free_s = max(self._free_s + 1e-6, loop.time() + wait_s)
-        loop.call_at(self._free_s, lambda: self.write(data))
+        loop.call_at(self._free_s, self._send, data)
+
+    def _send(self, data: bytes) -> None:
+        self._open = max(self._open - 1, 0)
+        self.write(data)
 
 
 @dataclass
