@@ -107,6 +107,8 @@ class _Prober:
                 self._known[function, address, count] = await self._exchange(function, address, count)
             except (TimeoutError, OSError):
                 self._known[function, address, count] = None
+                # An RTU answer does not say what it answers: one that comes late is let pass before the next question.
+                await asyncio.sleep(self._timeout_s if self._bus.kind.is_rtu else 0)
         return self._known[function, address, count]
 
     async def _exchange(self, function: int, address: int, count: int) -> tuple[int, ...] | None:

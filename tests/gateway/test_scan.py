@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable
 
 import pytest
+from linekit.bus import Bus, Port
 
 from gateway.buses import BusKind, BusSettings, tcp_bus
 from gateway.config import GatewaySettings
@@ -135,3 +136,28 @@ def test_a_meter_without_an_identity_register_is_recognised_by_what_it_measures(
     assert scanned(meter.port, range(1, 2))[0].likely == ("multical_403",)
     write_float(held, 6, 1e9)
     assert scanned(meter.port, range(1, 2))[0].likely == ()
+
+
+async def scanned_on_a_port(bus: Bus, units: range) -> list[Found]:
+    async with Port(bus) as port:
+        line = BusSettings(name="line-1", kind=BusKind.RTU, path=port.path, baud=115_200)
+        return await scan(line, units, 0.05)
+
+
+def test_a_serial_line_is_asked_unit_by_unit_one_request_at_a_time():
+    bus = Bus(silent=set(range(1, 10)) - {3, 7}, holds={(7, 4, 0x0B): 341})
+    found = asyncio.run(scanned_on_a_port(bus, range(1, 10)))
+    assert [(unit.unit, unit.maps) for unit in found] == [(3, ()), (7, ("carlo_gavazzi_em340",))]
+    assert bus.most_at_once == 1
+    assert [unit for unit, *_ in bus.asked if unit in bus.silent] == [1, 2, 4, 5, 6, 8, 9]
+
+
+def test_an_answer_that_comes_late_on_a_serial_line_is_not_taken_for_that_of_another_register():
+    def disturb(request: bytes, answer: bytes) -> list[tuple[float, bytes]]:
+        # What is asked of the EM340's identity comes after the time is up, and would fit others of its length.
+        late = request[1:4] == bytes((4, 0, 0x0B))
+        return [(0.08 if late else 0.0, answer)]
+
+    bus = Bus(silent=set(), holds={(1, 4, 0x0B): 341}, disturb=disturb)
+    (found,) = asyncio.run(scanned_on_a_port(bus, range(1, 2)))
+    assert found.maps == ()
