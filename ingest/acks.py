@@ -29,7 +29,7 @@ class _Account:
     """By when they were heard from last."""
     waiting: int = 0
     at_once: bool = False
-    sent_mono_ms: int | None = None
+    sent_mono_ms: int = 0
     sent: int = 0
 
 
@@ -70,9 +70,7 @@ class AckBook:
     def wait_ms(self, mono_ms: int) -> int:
         """How long until one may become due [ms, real time]."""
         throttled = [
-            account.sent_mono_ms + THROTTLE_MS - mono_ms
-            for account in self._accounts.values()
-            if account.waiting and account.sent_mono_ms is not None
+            account.sent_mono_ms + THROTTLE_MS - mono_ms for account in self._accounts.values() if account.waiting
         ]
         return max(0, min(throttled, default=THROTTLE_MS))
 
@@ -94,7 +92,7 @@ class AckBook:
 def _is_due(account: _Account, mono_ms: int) -> bool:
     if account.at_once or account.waiting >= AT_ONCE_RECORDS:
         return True
-    if account.sent_mono_ms is None or not account.heard:
+    if not account.heard:
         return False
     # A stream heard from in this run stays open, so whoever was heard is told again and again.
     return mono_ms - account.sent_mono_ms >= (THROTTLE_MS if account.waiting else REPEAT_MS)

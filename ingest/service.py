@@ -106,7 +106,9 @@ class Service:
 
     def step(self) -> None:
         """Wait a moment for messages, then store → fsync → ack → PUBACK."""
-        messages = self._consumer.poll(self._book.wait_ms(self._clock.mono_ms()) / 1000)
+        # Without a connection no ack is due, and one that waits must not make this loop spin.
+        wait_ms = self._book.wait_ms(self._clock.mono_ms()) if self._consumer.connected else acks.THROTTLE_MS
+        messages = self._consumer.poll(wait_ms / 1000)
         if self._consumer.epoch != self._epoch:
             self._epoch = self._consumer.epoch
             self._book.ask(self._journal.gateways())

@@ -150,7 +150,7 @@ def touched(authentic: Authentic, body: record.Record | RecordError) -> tuple[in
     """Name the sequence numbers whose digests `decide` compares."""
     seq = authentic.header.seq
     end = seq if isinstance(body, RecordError) else chain_end(body, authentic.digest)[0]
-    return tuple({max(0, seq - 1), seq, max(0, end)})
+    return tuple({seq - 1, seq, end})
 
 
 def decide(authentic: Authentic, body: record.Record | RecordError, view: StreamView) -> Decision:

@@ -1,13 +1,18 @@
 """What is acknowledged, to whom, and when."""
 
+from dataclasses import dataclass
+
 import pytest
 
 from ingest import acks
 from ingest.acks import AckBook
+from ingest.consumer import Message
 from ingest.intake import Intake, Outcome
+from ingest.service import Service
 from ingest.store.journal import Journal
 from ingest.validate import Action
 from metering import ack, keys, record
+from metering.keys import KeyRing
 from metering.topics import GatewayId
 from metering.ulid import new_ulid
 
@@ -22,41 +27,53 @@ def outcome(stream=STREAM, gateway=A):
 
 @pytest.fixture
 def quiet():
-    """A book whose gateway was heard and answered at real time 0."""
+    """A book whose gateway was heard and answered at real time 1000."""
     book = AckBook()
     book.note([outcome()])
-    book.sent(A, 0)
+    book.sent(A, 1000)
     return book
 
 
 def test_the_first_record_of_a_stream_is_acknowledged_at_once(quiet):
-    assert quiet.due(1) == []
+    assert quiet.due(1001) == []
     quiet.note([outcome(new_ulid(NOW_MS))])
-    assert quiet.due(1) == [A]
+    assert quiet.due(1001) == [A]
 
 
 def test_progress_is_acknowledged_at_most_every_250_ms(quiet):
     quiet.note([outcome()])
-    assert quiet.due(249) == []
-    assert quiet.wait_ms(249) == 1
-    assert quiet.due(250) == [A]
+    assert quiet.due(1249) == []
+    assert quiet.wait_ms(1249) == 1
+    assert quiet.due(1250) == [A]
+    assert quiet.wait_ms(1251) == 0
+
+
+def test_the_wait_is_that_of_the_first_ack_that_becomes_due_and_of_none_that_nobody_waits_for(quiet):
+    assert quiet.wait_ms(1249) == acks.THROTTLE_MS
+    other = GatewayId("farm", "gw-2")
+    quiet.note([outcome(gateway=other)])
+    quiet.sent(other, 1100)
+    quiet.note([outcome(), outcome(gateway=other)])
+    assert quiet.wait_ms(1150) == 100
+    quiet.sent(A, 1150)
+    assert quiet.wait_ms(1150) == 200
 
 
 def test_sixteen_waiting_records_are_acknowledged_at_once(quiet):
     quiet.note([outcome()] * 15)
-    assert quiet.due(1) == []
+    assert quiet.due(1001) == []
     quiet.note([outcome()])
-    assert quiet.due(1) == [A]
+    assert quiet.due(1001) == [A]
 
 
 def test_an_open_stream_is_acknowledged_every_minute(quiet):
-    assert quiet.due(59_999) == []
-    assert quiet.due(60_000) == [A]
+    assert quiet.due(60_999) == []
+    assert quiet.due(61_000) == [A]
 
 
 def test_a_reconnect_makes_every_ack_due(quiet):
     quiet.ask([A, GatewayId("farm", "gw-2")])
-    assert len(quiet.due(1)) == 2
+    assert len(quiet.due(1001)) == 2
 
 
 def test_a_gateway_that_was_only_asked_is_not_told_again_and_again():
@@ -64,6 +81,15 @@ def test_a_gateway_that_was_only_asked_is_not_told_again_and_again():
     book.ask([A])
     book.sent(A, 0)
     assert book.due(10**9) == []
+
+
+def test_of_more_streams_than_an_ack_names_those_heard_from_last_are_kept():
+    book = AckBook()
+    streams = [new_ulid(NOW_MS + number) for number in range(acks.MOST_STREAMS + 1)]
+    book.note([outcome(stream) for stream in streams[:-1]])
+    assert book.heard(A) == frozenset(streams[:-1])
+    book.note([outcome(streams[0]), outcome(streams[-1])])
+    assert book.heard(A) == frozenset(streams) - {streams[1]}
 
 
 def test_what_proves_nothing_asks_for_no_ack():
@@ -95,6 +121,15 @@ def test_an_ack_names_the_last_record_on_disk_and_its_digest(desk, gateway):
     assert found.streams == {gateway.stream: ack.StreamAck(through=2, digest=record.digest_of(records[1]))}
     assert (found.journal, found.run, found.n, found.succeeds) == (desk.journal.journal_id, desk.run, 1, None)
     assert desk().n == 2
+
+
+def test_an_ack_names_its_streams_in_their_order(desk, gateway):
+    for _ in range(9):
+        gateway.new_stream()
+        gateway.birth()
+    named = list(desk(*gateway.made[::-1]).streams)
+    assert len(named) == 9
+    assert named == sorted(named)
 
 
 def test_a_stream_of_which_nothing_is_there_is_acknowledged_through_0(desk, gateway):
@@ -154,3 +189,60 @@ def test_a_gateway_that_starts_again_and_again_gets_no_endless_ack(desk, gateway
     first = record.parse(gateway.made[0]).stream
     assert first not in streams
     assert desk(gateway.made[0]).streams[first].through == 1
+
+
+class Wire:
+    """In place of the broker: what it delivers, and how long ingest was willing to wait for it."""
+
+    def __init__(self, *messages: Message) -> None:
+        self.messages = list(messages)
+        self.connected, self.epoch = True, 0
+        self.waits_s: list[float] = []
+        self.published = 0
+
+    def poll(self, timeout_s: float) -> list[Message]:
+        self.waits_s.append(timeout_s)
+        return [self.messages.pop(0)] if self.messages else []
+
+    def publish(self, *_: object, **__: object) -> bool:
+        self.published += 1
+        return True
+
+    def acknowledge(self, _: list[Message]) -> None:
+        pass
+
+
+class HandClock:
+    """A clock that shows what a test sets."""
+
+    ms = NOW_MS
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    mono_ms = now_ms
+
+
+@dataclass
+class Trusted:
+    """Who is trusted."""
+
+    ring: KeyRing
+
+
+def test_an_ack_that_waits_for_a_connection_does_not_keep_ingest_busy(tmp_path, gateway):
+    clock = HandClock()
+    wire = Wire(*(Message(gateway.topic, data, 0, 1, 1) for data in (gateway.birth(), gateway.readings(1))))
+    with Journal.open(tmp_path / "journal.sqlite", NOW_MS) as journal:
+        run, signer = journal.begin_run(NOW_MS), keys.new_signer("ack")
+        service = Service(journal, run, wire, Trusted(gateway.ring), signer, clock, 10_000)
+        service.step()
+        service.step()
+        assert wire.published == 1, "the second ack waits for its 250 ms"
+        wire.connected = False
+        clock.ms += 10_000
+        service.step()
+        assert wire.waits_s[-1] == 0.25
+        wire.connected = True
+        service.step()
+    assert (wire.waits_s[-1], wire.published) == (0, 2)

@@ -136,6 +136,8 @@ def test_a_record_on_another_gateways_topic_is_refused(box, gateway):
 def test_a_record_with_no_place_in_any_stream_is_refused(box, gateway):
     gateway.birth()
     assert box.reasons(gateway, signed(gateway, seq=0)) == ["shape"]
+    assert box.take(gateway, signed(gateway, seq=0)) == [Action.REFUSE]
+    assert box.rows("records") == []
     assert box.reasons(gateway, signed(gateway, site="ingest")) == ["shape"]
     assert box.reasons(gateway, signed(gateway, stream="x")) == ["shape"]
 
@@ -165,6 +167,22 @@ def test_the_next_record_is_appended_with_its_exact_bytes(box, gateway, slot_ms)
     assert [row.data for row in stored] == [birth, readings]
     assert (stored[1].first_slot_ms, stored[1].last_slot_ms) == (slot_ms(1), slot_ms(2))
     assert stored[1].received_ms == NOW_MS
+
+
+def test_a_gap_belongs_to_the_span_from_its_first_slot_to_the_last_before_its_end(box, gateway, slot_ms):
+    box.take(gateway, gateway.birth(), gateway.gap(1, 3))
+    (stored,) = [row for row in box.reader.records("demo", slot_ms(2), slot_ms(9)) if row.seq == 2]
+    assert (stored.first_slot_ms, stored.last_slot_ms) == (slot_ms(1), slot_ms(3) - 1)
+    assert [row.seq for row in box.reader.records("demo", slot_ms(3), slot_ms(9))] == [1]
+
+
+def test_a_record_for_given_up_ones_of_no_time_belongs_to_its_instant(box, gateway, slot_ms):
+    birth = gateway.birth()
+    body = record.parse(gateway.dropped(2, 2, OTHER, record.digest_of(birth)))
+    body = body.model_copy(update={"to_ms": body.from_ms})
+    box.take(gateway, birth, record.build(body, gateway.signer))
+    (stored,) = [row for row in box.reader.records("demo", slot_ms(0), slot_ms(9)) if row.seq == 2]
+    assert (stored.first_slot_ms, stored.last_slot_ms) == (slot_ms(0), slot_ms(0))
 
 
 def test_a_record_that_is_there_already_is_ignored(box, gateway):
@@ -334,6 +352,13 @@ def test_given_up_records_with_a_wrong_digest_at_either_end_are_a_fork(box, gate
     assert box.reasons(gateway, gateway.dropped(3, 4, digest[3], OTHER)) == ["wrong-prev"]
 
 
+def test_given_up_records_that_name_a_wrong_one_before_them_are_a_fork_also_where_their_end_is_new(box, gateway, five):
+    digest = [record.digest_of(data) for data in five]
+    box.take(gateway, *five[:3])
+    assert box.reasons(gateway, gateway.dropped(2, 5, digest[4], OTHER)) == ["wrong-prev"]
+    assert box.take(gateway, gateway.dropped(2, 5, digest[4], digest[0])) == [Action.APPEND]
+
+
 def test_a_given_up_record_that_comes_after_all_is_kept_and_a_contradicting_one_is_a_fork(box, gateway, five):
     digest = [record.digest_of(data) for data in five]
     box.take(gateway, five[0], gateway.dropped(2, 4, digest[3], digest[0]))
@@ -368,6 +393,12 @@ def test_a_horizon_that_asks_for_nothing_new_changes_nothing_and_a_contradicting
     assert box.take(gateway, gateway.horizon(4, digest[2]), gateway.horizon(1, None)) == [Action.IGNORE, Action.IGNORE]
     assert box.take(gateway, gateway.horizon(4, OTHER)) == [Action.FORK]
     assert box.rows("holes") == []
+
+
+def test_a_horizon_within_what_is_lost_already_changes_nothing(box, gateway, five):
+    digest = [record.digest_of(data) for data in five]
+    assert box.take(gateway, five[0], gateway.horizon(4, digest[2]), five[3]) == [Action.APPEND] * 3
+    assert box.take(gateway, gateway.horizon(3, digest[1])) == [Action.IGNORE]
 
 
 def test_a_horizon_without_the_digest_it_needs_is_refused(box, gateway):
