@@ -11,9 +11,11 @@ from pymodbus.client import AsyncModbusTcpClient
 from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
+from gateway.birth import birth_body
+from gateway.config import GatewaySettings
 from gateway.maps import load_map, sunspec_definition, sunspec_models
 from gateway.sunspec import Chain, Model, Plate, discover, marker_before
-from metering.decode import decode
+from metering.decode import Block, decode, decode_in
 from metering.devicemap import WordType, parse_device_map
 from metering.errors import DeviceMapError
 from simulators.devices import sunspec_103
@@ -182,3 +184,39 @@ def test_no_registers_make_the_walk_fail(scattered, chain):
     assert isinstance(found, Chain)
     assert len(asked) < 200
     assert all(count <= 125 for _, count in asked)
+
+
+def test_a_birth_carries_the_finished_text_that_needs_no_knowledge_of_sunspec(tmp_path):
+    points = [{"point": "inverter-1", "measurand": name} for name in ("active_power_w", "energy_export_total_wh")]
+    settings = GatewaySettings.model_validate(
+        {
+            "site": "test-site", "gateway": "gw-1", "project": "p", "data_dir": tmp_path,
+            "key_file": tmp_path / "key", "broker": {"host": "127.0.0.1"},
+            "ack_keys": ["ack+d5b53440+ARMJTpW70lqKUsf0Sk8T5Tj0Fe28oa9Jp0GN/iqy2U7R"],
+            "device": [
+                {
+                    "name": "inverter-1", "map": "sunspec/103@40070", "host": "127.0.0.1",
+                    "meter": {"make": "Sakugen", "model": "Simulated inverter", "serial": "SN-0042"},
+                    "group": [{"name": "all", "interval_s": 60, "points": points}],
+                }
+            ],
+        }
+    )  # fmt: skip
+    body = birth_body(settings, 1.0)
+    (group,) = body.groups
+    device_map = parse_device_map(body.device_maps[group.map])
+    words = [sunspec_103.image(NOON, "SN-0042")[at] for block in group.blocks for at in _addresses(block)]
+    blocks = [Block(block.function, block.address, block.count) for block in group.blocks]
+    values = {
+        point.point + "/" + point.measurand: decode_in(device_map.register(point.register_name), blocks, words)
+        for point in group.points
+    }
+    assert device_map.digest == group.map
+    assert values == {
+        "inverter-1/active_power_w": 1_250_000_000,
+        "inverter-1/energy_export_total_wh": 7_654_320_000,
+    }
+
+
+def _addresses(block):
+    return range(block.address, block.address + block.count)
