@@ -2,13 +2,13 @@
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.entries import SlotReading
 from gateway.schedule import late_ms
 from metering.clock import Clock
-from metering.decode import Block, decode, holds, register_words
+from metering.decode import Block, Place, decode, place_of, words_there
 from metering.devicemap import Register
 from metering.quality import Quality
 
@@ -45,6 +45,12 @@ class PollGroup:
     registers: tuple[Register, ...]
     """One a point, in birth order."""
     blocks: tuple[Block, ...]
+    places: tuple[Place | None, ...] = field(init=False, compare=False)
+    """Where the words of each register are."""
+
+    def __post_init__(self) -> None:
+        """Find the registers once, not at every slot."""
+        object.__setattr__(self, "places", tuple(place_of(register, self.blocks) for register in self.registers))
 
 
 async def poll(group: PollGroup, slot_ms: int, reader: Reader, clock: Clock) -> SlotReading:
@@ -83,7 +89,7 @@ def reading_of(group: PollGroup, slot_ms: int, answers: Sequence[Answer], factor
     values: list[int | None] = []
     quality: list[tuple[int, Quality]] = []
     for index, register in enumerate(group.registers):
-        outcome = _outcome(register, group.blocks, answers)
+        outcome = _outcome(register, group.places[index], answers)
         if isinstance(outcome, Quality):
             values.append(None)
             quality.append((index, outcome))
@@ -95,14 +101,14 @@ def reading_of(group: PollGroup, slot_ms: int, answers: Sequence[Answer], factor
     return SlotReading(group.name, slot_ms, sent_ms, received_ms, tuple(values), tuple(quality), raw)
 
 
-def _outcome(register: Register, blocks: Sequence[Block], answers: Sequence[Answer]) -> int | Quality:
-    for block, answer in zip(blocks, answers, strict=True):
-        if holds(block, register):
-            if answer.words is None:
-                return answer.quality
-            found = register_words(register, (block,), answer.words)
-            return Quality.BAD_FRAME if found is None else decode(register, *found)
-    return Quality.BAD_FRAME
+def _outcome(register: Register, place: Place | None, answers: Sequence[Answer]) -> int | Quality:
+    if place is None:
+        return Quality.BAD_FRAME
+    answer = answers[place.block]
+    if answer.words is None:
+        return answer.quality
+    found = words_there(register, place, answer.words)
+    return Quality.BAD_FRAME if found is None else decode(register, *found)
 
 
 def _raw(blocks: Sequence[Block], answers: Sequence[Answer]) -> bytes:

@@ -45,7 +45,9 @@ def decode(register: Register, words: Sequence[int], scale_word: int | None = No
     step = _step(register, scale_word)
     if isinstance(step, Quality):
         return step
-    quanta = round(number * step)
+    # As most registers count. A product of fractions costs ten times as much.
+    is_whole = isinstance(number, int) and step.denominator == 1
+    quanta = int(number) * step.numerator if is_whole else round(number * step)
     return quanta if INT64_MIN <= quanta <= INT64_MAX else Quality.OUT_OF_RANGE
 
 
@@ -69,11 +71,11 @@ def resolution(register: Register, words: Sequence[int], scale_word: int | None 
     return math.ceil(step)
 
 
-def _float_exponent(number: Fraction) -> int:
+def _float_exponent(number: int | Fraction) -> int:
     return math.frexp(float(number))[1] - 1 if number else 0
 
 
-def _number(register: Register, words: Sequence[int]) -> Fraction | Quality:
+def _number(register: Register, words: Sequence[int]) -> int | Fraction | Quality:
     if len(words) != register.words:
         return Quality.BAD_FRAME
     bits = _bits(words, register.word_order, register.byte_order)
@@ -81,13 +83,14 @@ def _number(register: Register, words: Sequence[int]) -> Fraction | Quality:
         return Quality.SENTINEL
     if register.type.is_float:
         return _float(bits, register.words * 2)
-    integer = _integer(register.type, bits, register.words, register.mask)
-    return integer if isinstance(integer, Quality) else Fraction(integer)
+    return _integer(register.type, bits, register.words, register.mask)
 
 
 def _bits(words: Sequence[int], word_order: Order, byte_order: Order) -> int:
-    ordered = words if word_order == "big" else tuple(reversed(words))
-    return int.from_bytes(b"".join(word.to_bytes(2, byte_order) for word in ordered))
+    bits = 0
+    for word in words if word_order == "big" else reversed(words):
+        bits = bits << 16 | (word if byte_order == "big" else (word & 0xFF) << 8 | word >> 8)
+    return bits
 
 
 def _float(bits: int, size: int) -> Fraction | Quality:
@@ -100,7 +103,7 @@ def _float(bits: int, size: int) -> Fraction | Quality:
 def _integer(word_type: WordType, bits: int, words: int, mask: int | None) -> int | Quality:
     size = words * 2
     if not word_type.is_sized_by_register:
-        return int.from_bytes(bits.to_bytes(size), signed=word_type.is_signed)
+        return bits - (1 << 8 * size) if word_type.is_signed and bits >> 8 * size - 1 else bits
     match word_type:
         case WordType.MOD10:
             groups = [f"{int.from_bytes(bits.to_bytes(size)[at : at + 2]):04}" for at in range(0, size, 2)]
@@ -142,15 +145,14 @@ def decode_identity(register: IdentityRegister, words: Sequence[int]) -> int | s
 
 
 def _step(register: Register, scale_word: int | None) -> Fraction | Quality:
-    step = register.scale * register.measurand.quanta_per_unit
     if register.scale_register is None:
-        return step
+        return register.step
     if scale_word is None or scale_word == _SCALE_MISSING:
         return Quality.SENTINEL
     exponent = scale_word - 0x10000 if scale_word & 0x8000 else scale_word
     if abs(exponent) > _SCALE_LIMIT:
         return Quality.OUT_OF_RANGE
-    return step * Fraction(10) ** exponent
+    return register.step * Fraction(10) ** exponent
 
 
 def words_at(
@@ -188,6 +190,46 @@ def holds(block: Block, register: Register) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a register lies in the blocks of a group."""
+
+    block: int
+    """Which of the blocks."""
+    offset: int
+    """Where in it the register begins [registers]."""
+    scale_offset: int | None
+    """Where in it the scale register is [registers]; None when it has none."""
+
+
+def place_of(register: Register, blocks: Sequence[Block]) -> Place | None:
+    """Find the first block that holds a register together with its scale register; None when none does."""
+    for at, block in enumerate(blocks):
+        if holds(block, register):
+            scale = register.scale_register
+            return Place(at, register.address - block.address, None if scale is None else scale.address - block.address)
+    return None
+
+
+def words_there(register: Register, place: Place, words: Sequence[int]) -> tuple[tuple[int, ...], int | None] | None:
+    """Take a register's words, and the word of its scale register, out of the words of its block.
+
+    Args:
+        register: what is looked for.
+        place: where it is.
+        words: those of that one block.
+
+    Returns:
+        None when the words end before them.
+    """
+    own = tuple(words[place.offset : place.offset + register.words])
+    if len(own) != register.words:
+        return None
+    if place.scale_offset is None:
+        return own, None
+    return (own, words[place.scale_offset]) if place.scale_offset < len(words) else None
+
+
 def register_words(
     register: Register, blocks: Sequence[Block], words: Sequence[int]
 ) -> tuple[tuple[int, ...], int | None] | None:
@@ -197,17 +239,11 @@ def register_words(
         The register's words and the scale register's word (None when it has none), or None when the blocks lack them.
         Both come from one block, the first that holds both: a scale factor may change between two requests.
     """
-    start = 0
-    for block in blocks:
-        if holds(block, register):
-            there = words[start : start + block.count]
-            own = words_at((block,), there, register.function, register.address, register.words)
-            if own is None or register.scale_register is None:
-                return None if own is None else (own, None)
-            scale = words_at((block,), there, register.function, register.scale_register.address, 1)
-            return None if scale is None else (own, scale[0])
-        start += block.count
-    return None
+    place = place_of(register, blocks)
+    if place is None:
+        return None
+    start = sum(block.count for block in blocks[: place.block])
+    return words_there(register, place, words[start : start + blocks[place.block].count])
 
 
 def decode_in(register: Register, blocks: Sequence[Block], words: Sequence[int]) -> int | Quality:

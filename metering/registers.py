@@ -118,11 +118,15 @@ class Register:
     """How far the counter may step back after a loss of supply [s]; None = unknown."""
     orientation: Orientation | None = field(default=None, compare=False)
     """What a positive value means at the meter's terminals; None = unknown or without a sign."""
+    words: int = field(init=False, compare=False)
+    """How many 16-bit words it takes."""
+    step: Fraction = field(init=False, compare=False)
+    """One step of the register, before its scale register [quanta]."""
 
-    @property
-    def words(self) -> int:
-        """How many 16-bit words it takes."""
-        return self.count or self.type.words
+    def __post_init__(self) -> None:
+        """Work out once what every reading needs."""
+        object.__setattr__(self, "words", self.count or self.type.words)
+        object.__setattr__(self, "step", self.scale * self.measurand.quanta_per_unit)
 
     @property
     def limit(self) -> int:
