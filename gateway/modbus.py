@@ -7,6 +7,7 @@ The library frames, connects and waits; it neither retries nor reconnects here, 
 import asyncio
 import logging
 import ssl
+import termios
 from collections.abc import Callable
 
 from pymodbus import FramerType
@@ -37,6 +38,9 @@ class Wire:
         self._client: Client | None = None
         self._request = b""
         """What is being asked; empty while nothing is."""
+        self._asking: asyncio.Task[object] | None = None
+        self._broken = False
+        """Whether the connection ended under the request."""
         self.strange = False
         """Whether bytes arrived since the last request that were not its answer."""
         self.exception = 0
@@ -56,8 +60,12 @@ class Wire:
             OSError: nothing is there, it is taken by somebody else, or a certificate is wrong.
         """
         self.close()
-        self._client = _client(self._bus, self._trace)
-        if not await self._client.connect():
+        self._client = _client(self._bus, self._trace, self._connection_changed)
+        try:
+            connected = await self._client.connect()
+        except (termios.error, ValueError) as error:  # a port that cannot be set to this speed or parity
+            raise ConnectionRefusedError(f"{self._bus.where}: {error}") from error
+        if not connected:
             raise ConnectionRefusedError(f"{self._bus.where} accepts no connection")
         # The library begins to listen on a serial port one turn of the loop later.
         await asyncio.sleep(0)
@@ -83,12 +91,17 @@ class Wire:
         ask = (
             self._client.read_holding_registers if function == _HOLDING_REGISTERS else self._client.read_input_registers
         )
+        self._broken, self._asking = False, asyncio.current_task()
         try:
             answer = await ask(address, count=count, device_id=unit)
         except ModbusException as error:
             raise ConnectionResetError(str(error)) from error
+        except asyncio.CancelledError:
+            if self._broken and self._asking is not None and not self._asking.uncancel():
+                raise ConnectionResetError(f"{self._bus.where} broke the connection") from None
+            raise
         finally:
-            self._request = b""
+            self._request, self._asking = b"", None
             self._mark()
         self.exception = answer.exception_code if answer.isError() else 0
         return None if answer.isError() else tuple(answer.registers)
@@ -114,11 +127,17 @@ class Wire:
             self._request = b""
         return found.frame
 
+    def _connection_changed(self, connected: bool) -> None:
+        """Stop waiting for an answer that cannot come any more; the library would wait for the timeout."""
+        if not connected and self._asking is not None and not self._broken:
+            self._broken = True
+            self._asking.cancel()
+
     def _mark(self) -> None:
         self.active_s = asyncio.get_running_loop().time()
 
 
-def _client(bus: BusSettings, trace: Callable[[bool, bytes], bytes]) -> Client:
+def _client(bus: BusSettings, trace: Callable[[bool, bytes], bytes], trace_connect: Callable[[bool], None]) -> Client:
     host = bus.host or ""
     match bus.kind:
         case BusKind.RTU:
@@ -131,6 +150,7 @@ def _client(bus: BusSettings, trace: Callable[[bool, bytes], bytes]) -> Client:
                 retries=0,
                 reconnect_delay=0,
                 trace_packet=trace,
+                trace_connect=trace_connect,
             )
         case BusKind.TLS:
             return AsyncModbusTlsClient(
@@ -141,6 +161,7 @@ def _client(bus: BusSettings, trace: Callable[[bool, bytes], bytes]) -> Client:
                 retries=0,
                 reconnect_delay=0,
                 trace_packet=trace,
+                trace_connect=trace_connect,
             )
         case BusKind.TCP | BusKind.RTU_OVER_TCP:
             return AsyncModbusTcpClient(
@@ -151,6 +172,7 @@ def _client(bus: BusSettings, trace: Callable[[bool, bytes], bytes]) -> Client:
                 retries=0,
                 reconnect_delay=0,
                 trace_packet=trace,
+                trace_connect=trace_connect,
             )
 
 

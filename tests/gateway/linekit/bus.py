@@ -108,10 +108,16 @@ class Converter:
     bus: Bus
     port: int
     connections: int = 0
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
         return self
+
+    def cut(self) -> None:
+        """End every connection at once, as a power cut does."""
+        for writer in self._writers:
+            writer.transport.abort()
 
     async def __aexit__(self, *_error: object) -> None:
         self._server.close()
@@ -119,6 +125,7 @@ class Converter:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self._writers.add(writer)
         self.bus.write = lambda data: None if writer.is_closing() else writer.write(data)
         try:
             while data := await reader.read(512):
