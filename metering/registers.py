@@ -44,35 +44,27 @@ class WordType(StrEnum):
     STRING8 = "string8"
     """One character a word, in its low byte; for identities only."""
 
-    @property
-    def words(self) -> int:
-        """How many 16-bit words it takes; 1 where the register says how many."""
-        return _PLAIN_WORDS.get(self.value[1:], 1)
+    words: int
+    """How many 16-bit words it takes; 1 where the register says how many."""
+    is_sized_by_register: bool
+    """Whether the register says how many words it takes."""
+    is_float: bool
+    """Whether it is an IEEE 754 number."""
+    is_signed: bool
+    """Whether it is a two's complement integer."""
+    is_decimal: bool
+    """Whether its words hold decimal digits, so that it counts to a power of ten."""
+    is_text: bool
+    """Whether it holds characters and no number."""
 
-    @property
-    def is_sized_by_register(self) -> bool:
-        """Whether the register says how many words it takes."""
-        return self.value[1:] not in _PLAIN_WORDS
-
-    @property
-    def is_float(self) -> bool:
-        """Whether it is an IEEE 754 number."""
-        return self.value in _FLOATS
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether it is a two's complement integer."""
-        return self.value in _SIGNED
-
-    @property
-    def is_decimal(self) -> bool:
-        """Whether its words hold decimal digits, so that it counts to a power of ten."""
-        return self.value in _DECIMALS
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it holds characters and no number."""
-        return self.value in _TEXTS
+    def __init__(self, name: str) -> None:
+        """Work out once what every reading asks."""
+        self.words = _PLAIN_WORDS.get(name[1:], 1)
+        self.is_sized_by_register = name[1:] not in _PLAIN_WORDS
+        self.is_float = name in _FLOATS
+        self.is_signed = name in _SIGNED
+        self.is_decimal = name in _DECIMALS
+        self.is_text = name in _TEXTS
 
 
 @dataclass(frozen=True, slots=True)
