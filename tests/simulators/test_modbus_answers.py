@@ -41,15 +41,19 @@ def test_what_is_received_is_what_the_plant_shows_at_the_instant_in_the_ledger(s
     assert exported_wh == int(plant.ac_bus(served.served_ms).energy_export_total_wh)
 
 
-def test_served_counters_never_go_down_while_time_flies(settings_in, running):
+def test_served_counters_never_go_down_while_time_flies(settings_in, running, wait_until):
     settings = settings_in(clock={"kind": "scaled", "start": "2025-12-28T13:00:00+08:00", "factor": 14_400})
+    values = []
     with running(settings) as simulators, simulators.client("demo-boiler") as client:
-        values = []
-        for _ in range(200):
+
+        def has_risen():
             words = client.read_holding_registers(20, count=2, device_id=1).registers
             values.append(struct.unpack(">f", struct.pack(">2H", *words))[0])
+            # The burner may rest for a part of its cycle, which is some minutes of the plant's time.
+            return len(values) >= 20 and values[-1] > values[0]
+
+        wait_until(has_risen)
     assert values == sorted(values)
-    assert values[-1] > values[0]
     assert [each.served_ms for each in read_ledger(settings.ledger)] == sorted(
         each.served_ms for each in read_ledger(settings.ledger)
     )
