@@ -30,6 +30,10 @@ from metering.quality import Quality
 _LOG = logging.getLogger("gateway.line")
 
 _ANSWERED = (Quality.OK, Quality.EXCEPTION)
+_REFUSALS = (2, 3)
+"""Exceptions that speak of the request: there is no such address, or not so many at once."""
+_UNREACHED = (10, 11)
+"""Exceptions of a converter: there is no way to the unit, or it gave no answer."""
 
 
 class Line:
@@ -100,7 +104,8 @@ class Line:
                 words, quality = await self._exchange(unit, wanted)
                 if quality in _ANSWERED:
                     self._answered(unit)
-            return Answer(words, quality, sent_ms, self._clock.now_ms())
+            refused = quality is Quality.EXCEPTION and self._wire.exception in _REFUSALS
+            return Answer(words, quality, sent_ms, self._clock.now_ms(), refused)
         finally:
             self._turns.give_back()
 
@@ -182,6 +187,9 @@ class Line:
             self._abandon(member, block)
             raise
         self._turns.last_form = (number, form_of(block))
+        if words is None and self._wire.exception in _UNREACHED:
+            self._failed(number, Quality.NO_ANSWER)
+            return None, Quality.NO_ANSWER
         return words, Quality.EXCEPTION if words is None else Quality.OK
 
     async def _keep_silence(self, unit: Unit) -> None:

@@ -25,6 +25,8 @@ class Answer:
     """When the request went out [ms since the Unix epoch]."""
     received_ms: int
     """When the answer was in, or was given up [ms since the Unix epoch]."""
+    refused: bool = False
+    """Whether the device refuses this very request: there is no such address, or not so many at once."""
 
 
 class Reader(Protocol):

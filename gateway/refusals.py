@@ -22,8 +22,8 @@ from metering.quality import Quality
 _LOG = logging.getLogger("gateway.refusals")
 
 
-class _SilentError(Exception):
-    """The device stopped answering while it was asked."""
+class _OtherTroubleError(Exception):
+    """The device is silent or busy: what it says now tells nothing about the request."""
 
 
 def refused_blocks(group: PollGroup, reading: SlotReading) -> list[Block]:
@@ -51,14 +51,14 @@ async def find_cuts(group: PollGroup, block: Block, reader: Reader) -> frozenset
 
     Returns:
         Where to cut so that as much as possible is answered. Nothing when the whole is answered after all, before or
-        after its parts were (a device that is busy refuses now and then), when no part is, or when it falls silent.
+        after its parts were, when no part is, or when the device falls silent or has other trouble than the request.
     """
     spans = _spans(group, block)
     try:
         cuts, answered = await _halve(group.unit, spans, reader)
         if not cuts or not answered or await _answers(group.unit, spans, reader):
             return frozenset()
-    except _SilentError:
+    except _OtherTroubleError:
         return frozenset()
     return frozenset(cuts)
 
@@ -80,8 +80,8 @@ async def _halve(unit: int, spans: Sequence[Span], reader: Reader) -> tuple[set[
 async def _answers(unit: int, spans: Sequence[Span], reader: Reader) -> bool:
     first = spans[0]
     answer = await reader.read(unit, first.function, first.first, spans[-1].end - first.first)
-    if answer.words is None and answer.quality is not Quality.EXCEPTION:
-        raise _SilentError
+    if answer.words is None and not answer.refused:
+        raise _OtherTroubleError
     return answer.words is not None
 
 

@@ -95,3 +95,21 @@ def test_an_address_where_nothing_listens_is_no_answer_and_is_left_alone_for_a_w
 def test_the_adapter_offers_no_way_to_write():
     offered = {name for name in vars(Line) if not name.startswith("_")}
     assert offered == {"read", "silent_units"}
+
+
+def test_a_unit_that_a_converter_cannot_reach_gives_no_answer_and_is_left_alone_for_a_while(rogue, clock):
+    rogue.unreachable.add(1)
+    line = _line(rogue.port, clock=clock)
+    answers = _read(line, (1, 3, 0, 1), (1, 3, 0, 1), (2, 3, 0, 1))
+    assert [answer.quality for answer in answers] == [Quality.NO_ANSWER, Quality.NO_ANSWER, Quality.OK]
+    assert [request[0] for request in rogue.asked] == [1, 2]
+    assert line.silent_units() == [1]
+
+
+def test_an_answer_says_whether_the_request_itself_was_refused(meter):
+    meter.refused.add(7)
+    meter.excepting.add(2)
+    refused, broken, good = _read(_line(meter.port), (1, 3, 5, 4), (2, 3, 0, 1), (1, 3, 0, 1))
+    assert (refused.quality, refused.refused) == (Quality.EXCEPTION, True)
+    assert (broken.quality, broken.refused) == (Quality.EXCEPTION, False)
+    assert (good.quality, good.refused) == (Quality.OK, False)

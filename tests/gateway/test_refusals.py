@@ -35,6 +35,7 @@ class Picky:
 
     def __init__(self, refused=(), most_words=125, moods=()) -> None:
         self.refused, self.most_words, self.moods, self.asked = set(refused), most_words, list(moods), []
+        self.busy = False
 
     async def read(self, unit: int, function: int, address: int, count: int) -> Answer:
         self.asked.append((address, count))
@@ -43,7 +44,7 @@ class Picky:
         if quality is None and (wanted & self.refused or count > self.most_words):
             quality = Quality.EXCEPTION
         words = None if quality else tuple(sorted(wanted))
-        return Answer(words, quality or Quality.OK, 0, 1)
+        return Answer(words, quality or Quality.OK, 0, 1, refused=quality is Quality.EXCEPTION and not self.busy)
 
 
 def cuts_of(group, device):
@@ -105,6 +106,13 @@ def test_a_device_that_was_busy_a_moment_ago_teaches_nothing():
 
 def test_a_device_that_refuses_everything_teaches_nothing():
     assert cuts_of(group_of(range(8)), Picky(refused=range(8))) == frozenset()
+
+
+def test_a_device_that_is_busy_with_something_else_teaches_nothing():
+    device = Picky(refused={3})
+    device.busy = True
+    assert cuts_of(group_of(range(8)), device) == frozenset()
+    assert len(device.asked) == 1
 
 
 def test_a_device_that_falls_silent_teaches_nothing():
