@@ -106,15 +106,24 @@ class Peer:
             self.process = None
 
 
+PACKAGES = {"influxd": "influxdb", "node": "nodejs"}
+
+
 def _installed(name: str) -> str:
     # Debian puts servers where the PATH of an ordinary user does not look.
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is not None:
         return found
-    message = f"{name} is not installed (apt-get install {'influxdb' if name == 'influxd' else name})"
+    message = f"{name} is not installed (apt-get install {PACKAGES.get(name, name)})"
     if os.environ.get("SAKUGEN_REQUIRE_REAL") == "1":
         pytest.fail(message)
     pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def installed() -> Callable[[str], str]:
+    """`installed("node")` gives its path, or skips the test (fails it with SAKUGEN_REQUIRE_REAL=1)."""
+    return _installed
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """A real server, asked by a real pymodbus client and by mbpoll."""
 
-import shutil
 import struct
 import subprocess
 
@@ -90,10 +89,21 @@ def test_a_device_that_is_left_out_answers_as_an_absent_unit(settings_in, runnin
         assert not client.read_holding_registers(0x0C87, count=4, device_id=10).isError()
 
 
-@pytest.mark.skipif(shutil.which("mbpoll") is None, reason="apt-get install mbpoll")
-def test_mbpoll_reads_the_sunspec_marker(settings_in, running):
+@pytest.mark.real
+def test_mbpoll_reads_the_sunspec_marker(settings_in, running, installed):
     with running(settings_in()) as simulators:
-        command = ["mbpoll", "-m", "tcp", "-p", str(simulators.port("demo-solar")), "-a", "1", "-0", "-r", "40000"]
+        command = [
+            installed("mbpoll"),
+            "-m",
+            "tcp",
+            "-p",
+            str(simulators.port("demo-solar")),
+            "-a",
+            "1",
+            "-0",
+            "-r",
+            "40000",
+        ]
         command += ["-c", "4", "-t", "4:hex", "-1", "-q", "127.0.0.1"]
         shown = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     assert [word.upper() for word in ("0x5375", "0x6e53", "0x0001", "0x0042")] == [
