@@ -32,7 +32,7 @@ class LaidGroup:
 
     @property
     def load(self) -> Load:
-        """What it asks of its line."""
+        """What it asks of its line in the plant's own time, which a scaled clock only plays faster."""
         return Load(self.group.name, self.group.interval_ms, self.timing.blocks_ms(self.group.blocks))
 
     @property
