@@ -54,7 +54,7 @@ name = "meter-1"
 map = "{tmp_path / "m1.toml"}"
 host = "127.0.0.1"
 port = {meter.port}
-timeout_s = 0.5
+timeout_s = 3.0
 meter = {{ make = "Test", model = "M1", serial = "1" }}
 group = [{{ name = "all", interval_s = 60, points = [{points}] }}]
 """)
@@ -113,7 +113,7 @@ def test_a_refused_register_costs_the_others_one_slot_and_the_plan_is_remembered
     first, second = values_by_birth(records_of(settings.data_dir))
     assert first[0] == (10,)
     assert (None, None, None) in first[1]
-    assert second == ((10, 11, 12), {good})
+    assert second == ((10, 11, 12), {good}), "each register alone"
 
     meter.asked.clear()
     before = len(records_of(settings.data_dir))
