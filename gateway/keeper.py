@@ -18,6 +18,10 @@ from gateway.status import Faults
 
 _LOG = logging.getLogger("gateway.outbox")
 _FULL_RETRY_S = 2.0
+_QUIET_S = 0.02
+"""Once nothing has come for so long, what waits is committed [s]."""
+_GATHER_S = 0.2
+"""However much goes on coming, nothing waits longer for its commit [s]."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -71,6 +75,7 @@ class Keeper:
         """Commit what waits, for ever; a poll group waits for its commit, so no more wait than there are groups."""
         while True:
             await self._some.wait()
+            await self._gather()
             self._some.clear()
             batch, self._waiting = self._waiting, []
             try:
@@ -85,6 +90,14 @@ class Keeper:
             for _, done in batch:
                 if not done.done():
                     done.set_result(None)
+
+    async def _gather(self) -> None:
+        """Let the readings of one slot come in: they share a flush, and a card bears only so many."""
+        loop = asyncio.get_running_loop()
+        until_s, seen = loop.time() + _GATHER_S, 0
+        while seen < len(self._waiting) and loop.time() < until_s:
+            seen = len(self._waiting)
+            await asyncio.sleep(_QUIET_S)
 
     async def _commit_apart(self, batch: Sequence[tuple[Sequence[Entry], asyncio.Future[None]]]) -> None:
         """One group's refused entry must not cost the others theirs."""

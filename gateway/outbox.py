@@ -216,7 +216,8 @@ class Outbox:
         # One record speaks of one state of the clock.
         sealed = (full or state not in {None, stamp.state}) and self._seal(db)
         if isinstance(entry, SlotReading):
-            if entry.slot_ms <= _progress(db).get(entry.group, entry.slot_ms - 1):
+            last = db.execute("SELECT slot_ms FROM progress WHERE poll_group = ?", (entry.group,)).fetchone()
+            if last is not None and entry.slot_ms <= last[0]:
                 raise OutboxError(
                     f"group {entry.group}: slot {entry.slot_ms} is not after the last one: slots must increase"
                 )

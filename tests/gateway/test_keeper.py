@@ -69,6 +69,34 @@ def test_commits_that_wait_together_are_one_flush(outbox, kept, slot):
     assert len(outbox.commits[0]) == 20
 
 
+def test_readings_of_one_slot_that_come_one_after_another_are_one_flush(outbox, kept, slot):
+    async def work(keeper, _faults):
+        commits = []
+        for number in range(20):
+            commits.append(asyncio.create_task(keeper.commit([slot(0, group=f"device/{number}")])))
+            await asyncio.sleep(0)
+        await asyncio.gather(*commits)
+
+    kept(work)
+    assert len(outbox.commits) == 1
+    assert len(outbox.commits[0]) == 20
+
+
+def test_readings_that_never_cease_to_come_do_not_keep_the_first_waiting(outbox, kept, slot, monkeypatch):
+    monkeypatch.setattr("gateway.keeper._QUIET_S", 0)
+    monkeypatch.setattr("gateway.keeper._GATHER_S", 0.02)
+
+    async def work(keeper, _faults):
+        first, others = asyncio.create_task(keeper.commit([slot(0)])), []
+        while not first.done():
+            others.append(asyncio.create_task(keeper.commit([slot(0)])))
+            await asyncio.sleep(0)
+        await asyncio.gather(*others)
+
+    kept(work)
+    assert len(outbox.commits) > 1
+
+
 def test_an_entry_that_is_refused_costs_only_its_own_group(outbox, kept, slot):
     bad, good = slot(0, group="device/bad"), slot(0, group="device/good")
     outbox.refused = bad
