@@ -66,8 +66,8 @@ class SqliteShelf:
         return row[0] if row else None
 
     def apply(self, verdict: Verdict) -> None:
-        """Carry out a verdict in one transaction."""
-        with self._store.transaction() as db:
+        """Carry out a verdict in one transaction; a power cut may undo it, and the next ack says the same again."""
+        with self._store.transaction(durable=False) as db:
             for stream, through in verdict.let_go.items():
                 db.execute(
                     "UPDATE record SET acked = 1 WHERE acked = 0 AND stream = ? AND through <= ?", (stream, through)

@@ -54,6 +54,16 @@ def seqs(outbox) -> list[int]:
     return [seq for (seq,) in outbox._store.db.execute("SELECT seq FROM record ORDER BY stream, seq")]
 
 
+def test_an_ack_is_flushed_with_the_readings_that_follow_and_not_by_itself(outbox, slot):
+    statements: list[str] = []
+    outbox._store.db.set_trace_callback(statements.append)
+    acknowledge(outbox, 1, 4)
+    assert [said for said in statements if "synchronous" in said] == ["PRAGMA synchronous = NORMAL"]
+    statements.clear()
+    outbox.commit([slot(9)])
+    assert statements[:2] == ["PRAGMA synchronous = FULL", "BEGIN IMMEDIATE"]
+
+
 def test_an_acknowledged_record_is_not_sent_again_but_stays_as_a_copy(outbox):
     acknowledge(outbox, 1, 4)
     assert to_send(outbox) == [5, 6, 7, 8, 9, 10]
