@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.plan import REQUEST_WORDS
+from gateway.schedule import late_ms
 from metering.decode import Block
 
 TCP_REQUEST_MS = 1.0
@@ -85,6 +86,20 @@ class Load:
     def share(self) -> float:
         """The part of all bus time that it takes."""
         return self.busy_ms / self.interval_ms
+
+
+def late(loads: Iterable[Load]) -> list[Load]:
+    """Name the groups whose readings come late when all groups of a line are due at one slot.
+
+    Args:
+        loads: all groups on the line; those that are read more often go first.
+    """
+    waited_ms, found = 0.0, []
+    for load in sorted(loads, key=lambda load: load.interval_ms):
+        waited_ms += load.busy_ms
+        if waited_ms > late_ms(load.interval_ms, factor=1):
+            found.append(load)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

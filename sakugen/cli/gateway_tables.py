@@ -36,12 +36,15 @@ def new_table(*columns: str, title: str | None = None) -> Table:
 
 def plan_as_json(laid: Sequence["LaidGroup"]) -> dict[str, object]:
     """A plan as one JSON object: lines, their groups, their requests."""
+    from gateway.budget import late
+
     return {
         "lines": [
             {
                 "line": line,
                 "share": round(sum(part.load.share for part in parts), 6),
                 "slot_ms": round(sum(part.load.busy_ms for part in parts), 3),
+                "late": [load.group for load in late(part.load for part in parts)],
                 "groups": [_group_as_json(part) for part in parts],
             }
             for line, parts in _by_line(laid).items()
@@ -51,6 +54,8 @@ def plan_as_json(laid: Sequence["LaidGroup"]) -> dict[str, object]:
 
 def show_plan(laid: Sequence["LaidGroup"]) -> None:
     """Print a plan, a table a line."""
+    from gateway.budget import late
+
     console = _console()
     for line, parts in _by_line(laid).items():
         columns = ("group", "requests", "wanted", "holes", "every [s]", "takes [ms]", "share [%]")
@@ -69,7 +74,11 @@ def show_plan(laid: Sequence["LaidGroup"]) -> None:
             )
         console.print(table)
         share, slot_ms = (sum(values) for values in zip(*((p.load.share, p.load.busy_ms) for p in parts), strict=True))
-        console.print(f"  {100 * share:.2f} % of the line; {slot_ms:.1f} ms when all groups are due at once\n")
+        console.print(f"  {100 * share:.2f} % of the line; {slot_ms:.1f} ms when all groups are due at once")
+        for load in late(part.load for part in parts):
+            console.print(
+                f"  then {escape(load.group)} is `late-read`: fewer groups with intervals in common would help"
+            )
 
 
 def show_readings(readings: Sequence["Seen"], now_ms: int) -> None:

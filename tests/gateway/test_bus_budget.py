@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.budget import TCP_REQUEST_MS, Load, Timing, overload, serial_timing, tcp_timing
+from gateway.budget import TCP_REQUEST_MS, Load, Timing, late, overload, serial_timing, tcp_timing
 from metering.decode import Block
 
 
@@ -57,3 +57,10 @@ def test_where_the_others_alone_are_too_much_no_false_advice_is_given():
 
 def test_a_request_without_registers_in_the_answer_costs_what_a_timing_says():
     assert Timing(7.0, 0.5).block_ms(Block(4, 0, 4)) == 9.0
+
+
+def test_a_group_that_waits_for_the_others_longer_than_a_reading_may_take_is_late():
+    # A reading is late after a fifth of its interval, but not before five seconds.
+    fast, slow, slowest = Load("a/x", 1000, 400), Load("b/x", 60_000, 4500), Load("c/x", 900_000, 8000)
+    assert late([slowest, slow, fast]) == []
+    assert late([slowest, slow, fast, Load("d/x", 60_000, 8000)]) == [Load("d/x", 60_000, 8000)]
