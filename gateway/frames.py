@@ -11,7 +11,8 @@ from dataclasses import dataclass
 _REQUEST_BYTES = 8
 _SHORTEST = 5
 """Unit, function, exception code or byte count, and the check [bytes]."""
-_EXCEPTION = 0x80
+EXCEPTION = 0x80
+"""Stands in the function of an answer that is an exception."""
 _READS = (3, 4)
 _MBAP_BYTES = 6
 """Transaction, protocol and length, which counts what follows."""
@@ -73,15 +74,15 @@ def rtu_answer(request: bytes, received: bytes) -> Found:
 def _whole_frame(data: bytes) -> int:
     """Measure the answer to some read request that begins here [bytes]; 0 = none, or not all of it is there."""
     size = 0
-    if len(data) >= _SHORTEST and data[1] & ~_EXCEPTION in _READS:
-        size = _SHORTEST if data[1] & _EXCEPTION else _SHORTEST + data[2]
+    if len(data) >= _SHORTEST and data[1] & ~EXCEPTION in _READS:
+        size = _SHORTEST if data[1] & EXCEPTION else _SHORTEST + data[2]
     return size if size and len(data) >= size and data[size - 2 : size] == crc16(data[: size - 2]) else 0
 
 
 def _may_begin(request: bytes, data: bytes) -> bool:
     """Whether more bytes could make an answer of these, or an echo."""
     answer = bytes((request[0], request[1], 2 * _count(request)))
-    exception = bytes((request[0], request[1] | _EXCEPTION))
+    exception = bytes((request[0], request[1] | EXCEPTION))
     return (
         request.startswith(data)
         or (answer.startswith(data[:3]) and len(data) < _SHORTEST + answer[2])
@@ -114,7 +115,7 @@ def _fits(request: bytes, unit: int, answer: bytes) -> bool:
     """Compare an answer, from its function on, with a request, from its unit on."""
     if unit != request[0]:
         return False
-    if answer[0] == request[1] | _EXCEPTION:
+    if answer[0] == request[1] | EXCEPTION:
         return len(answer) == 2
     byte_count = 2 * _count(request)
     return answer[0] == request[1] and len(answer) == 2 + byte_count and answer[1] == byte_count

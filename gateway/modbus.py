@@ -1,12 +1,13 @@
 """One connection to one bus: the only file that knows pymodbus. It reads; it cannot write.
 
-The library frames, connects and waits; it neither retries nor reconnects here, because its defaults hold a line for
-12 s. What it is shown of the bytes that arrive is one whole frame that fits the request, or nothing: `frames` decides.
+The library connects, frames and sends; it neither retries nor reconnects here, because its defaults hold a line for
+12 s. Which of the bytes that arrive are the answer is decided by `frames`, not by the library.
 """
 
 import asyncio
 import logging
 import ssl
+import struct
 import termios
 from collections.abc import Callable
 
@@ -15,7 +16,7 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient, Async
 from pymodbus.exceptions import ModbusException
 
 from gateway.buses import BusKind, BusSettings, TlsSettings
-from gateway.frames import mbap_answer, rtu_answer
+from gateway.frames import EXCEPTION, mbap_answer, rtu_answer
 
 _HOLDING_REGISTERS = 3
 _LIBRARY_TIMEOUT_S = 300.0
@@ -38,9 +39,7 @@ class Wire:
         self._client: Client | None = None
         self._request = b""
         """What is being asked; empty while nothing is."""
-        self._asking: asyncio.Task[object] | None = None
-        self._broken = False
-        """Whether the connection ended under the request."""
+        self._answer: asyncio.Future[tuple[int, ...] | None] | None = None
         self.strange = False
         """Whether bytes arrived since the last request that were not its answer."""
         self.exception = 0
@@ -60,6 +59,7 @@ class Wire:
             OSError: nothing is there, it is taken by somebody else, or a certificate is wrong.
         """
         self.close()
+        self._loop = asyncio.get_running_loop()
         self._client = _client(self._bus, self._trace, self._connection_changed)
         try:
             connected = await self._client.connect()
@@ -69,7 +69,6 @@ class Wire:
             raise ConnectionRefusedError(f"{self._bus.where} accepts no connection")
         # The library begins to listen on a serial port one turn of the loop later.
         await asyncio.sleep(0)
-        self._mark()
 
     async def ask(self, unit: int, function: int, address: int, count: int) -> tuple[int, ...] | None:
         """Send one request and wait for its answer for as long as the caller lets us.
@@ -86,25 +85,20 @@ class Wire:
         Raises:
             OSError: the connection broke.
         """
-        if self._client is None:
+        client = self._client
+        if client is None:
             raise ConnectionResetError(f"{self._bus.where} is not connected")
-        ask = (
-            self._client.read_holding_registers if function == _HOLDING_REGISTERS else self._client.read_input_registers
-        )
-        self._broken, self._asking = False, asyncio.current_task()
+        read = client.read_holding_registers if function == _HOLDING_REGISTERS else client.read_input_registers
+        self._answer = self._loop.create_future()
         try:
-            answer = await ask(address, count=count, device_id=unit)
+            # The library sends and leaves the waiting to us: its own would decode again and keep a second timeout.
+            await read(address, count=count, device_id=unit, no_response_expected=True)
+            return await self._answer
         except ModbusException as error:
             raise ConnectionResetError(str(error)) from error
-        except asyncio.CancelledError:
-            if self._broken and self._asking is not None and not self._asking.uncancel():
-                raise ConnectionResetError(f"{self._bus.where} broke the connection") from None
-            raise
         finally:
-            self._request, self._asking = b"", None
-            self._mark()
-        self.exception = answer.exception_code if answer.isError() else 0
-        return None if answer.isError() else tuple(answer.registers)
+            self._request = b""
+            self.active_s = self._loop.time()
 
     def close(self) -> None:
         """Close the connection; what is still on its way is never read."""
@@ -114,27 +108,28 @@ class Wire:
             self._client = None
 
     def _trace(self, sending: bool, data: bytes) -> bytes:
-        """Show the library only what answers the request."""
-        self._mark()
+        """See what is sent, and take what answers it; nothing is left for the library, which waits for nothing."""
+        self.active_s = self._loop.time()
         if sending:
             self._request, self.strange = data, False
             return data
-        if not self._request:
-            return b""  # nobody asked; the library drops it before the next request
-        found = self._find(self._request, data)
-        self.strange = found.strange
-        if found.frame:
-            self._request = b""
-        return found.frame
+        if self._request:  # else nobody asked: the library drops it before the next request
+            found = self._find(self._request, data)
+            self.strange = found.strange
+            if found.frame and self._answer is not None and not self._answer.done():
+                self._request = b""
+                self._answer.set_result(self._words(found.frame))
+        return b""
+
+    def _words(self, frame: bytes) -> tuple[int, ...] | None:
+        answer = frame[1:-2] if self._bus.kind.is_rtu else frame[7:]
+        self.exception = answer[1] if answer[0] & EXCEPTION else 0
+        return None if self.exception else struct.unpack(f">{answer[1] // 2}H", answer[2:])
 
     def _connection_changed(self, connected: bool) -> None:
-        """Stop waiting for an answer that cannot come any more; the library would wait for the timeout."""
-        if not connected and self._asking is not None and not self._broken:
-            self._broken = True
-            self._asking.cancel()
-
-    def _mark(self) -> None:
-        self.active_s = asyncio.get_running_loop().time()
+        """Stop waiting for an answer that cannot come any more."""
+        if not connected and self._answer is not None and not self._answer.done():
+            self._answer.set_exception(ConnectionResetError(f"{self._bus.where} broke the connection"))
 
 
 def _client(bus: BusSettings, trace: Callable[[bool, bytes], bytes], trace_connect: Callable[[bool], None]) -> Client:
