@@ -1,7 +1,7 @@
 """The box on the site: reads meters over Modbus, keeps every reading, publishes signed records over MQTT.
 
-A reading's way through this package: `schedule` says which slot is due, `modbus` reads the blocks that `plan` laid
-out, `poll` turns words into quanta or a reason, `outbox` commits the slot and seals records, `sender` decides what to
+A reading's way through this package: `schedule` says which slot is due, `line` reads the blocks that `plan` laid
+out and believes only answers to what was asked, `poll` turns words into quanta or a reason, `outbox` commits the slot and seals records, `sender` decides what to
 send and what an acknowledgement lets go, `publisher` carries bytes to the broker. `agent` starts all of it; `config`
 is the door.
 
