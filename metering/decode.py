@@ -67,12 +67,9 @@ def resolution(register: Register, words: Sequence[int], scale_word: int | None 
     if isinstance(number, Quality) or isinstance(step, Quality):
         return None
     if register.type.is_float:
-        step *= Fraction(2) ** (_float_exponent(number) - (23 if register.type is WordType.F32 else 52))
+        _, exponent = math.frexp(float(number))
+        step *= Fraction(2) ** (exponent - (24 if register.type is WordType.F32 else 53))
     return math.ceil(step)
-
-
-def _float_exponent(number: int | Fraction) -> int:
-    return math.frexp(float(number))[1] - 1 if number else 0
 
 
 def _number(register: Register, words: Sequence[int]) -> int | Fraction | Quality:

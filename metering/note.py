@@ -129,7 +129,7 @@ def _ed25519_bytes(encoded: str, what: str) -> bytes:
 def _from_base64(text: str) -> bytes | None:
     """Read base64 in its one canonical form: one signature must not have several spellings."""
     try:
-        data = base64.b64decode(text, validate=True)
+        data = base64.b64decode(text)
     except ValueError:
         return None
     return data if base64.b64encode(data).decode() == text else None

@@ -313,10 +313,11 @@ def test_an_older_ack_neither_deletes_nor_sends():
     assert sent(sender, 5) == []
 
 
+@pytest.mark.parametrize("again", [Sender.on_connected, Sender.on_ingest_online])
 @pytest.mark.parametrize(
     "theirs", [50, (40, "f" * 64)], ids=["it holds more than this outbox", "it holds other records"]
 )
-def test_a_stream_that_can_get_no_ack_keeps_no_stream_behind_it_and_is_tried_at_the_next_connection(theirs):
+def test_a_stream_that_can_get_no_ack_keeps_no_stream_behind_it_and_is_tried_at_the_next_connection(theirs, again):
     """A box restored from an image, or cloned while it ran: what it holds of the old stream never counts."""
     shelf = MemoryShelf({STREAM_1: 40, STREAM_2: 2})
     sender = sender_over(shelf)
@@ -324,8 +325,17 @@ def test_a_stream_that_can_get_no_ack_keeps_no_stream_behind_it_and_is_tried_at_
     sender.on_ack(ack(1, s1=theirs), 1)
     assert sent(sender, 1) == [("s2", 1), ("s2", 2)]
     assert shelf.acked == {}
-    sender.on_connected(2)
+    again(sender, 2)
     assert sent(sender, 2)[0] == ("s1", 1)
+
+
+def test_a_stream_that_can_get_an_ack_again_is_sent_again():
+    sender = sender_over(MemoryShelf({STREAM_1: 40, STREAM_2: 1}))
+    sent(sender, 0)
+    sender.on_ack(ack(1, s1=50), 1)
+    assert sent(sender, 1) == [("s2", 1)]
+    sender.on_ack(ack(2, s1=38), 2)
+    assert sent(sender, 2 + PATIENCE_S) == [("s1", 39), ("s1", 40), ("s2", 1)]
 
 
 def test_what_ingest_lacks_behind_a_number_that_cannot_be_compared_is_still_sent():

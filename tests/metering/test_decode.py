@@ -1,10 +1,23 @@
 """Decoding: words typed by hand, as datasheets and standards print them; never words that our own code packed."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metering.decode import Block, decode, decode_identity, decode_in, register_words, resolution, words_at
+from metering.decode import (
+    Block,
+    decode,
+    decode_identity,
+    decode_in,
+    holds,
+    place_of,
+    register_words,
+    resolution,
+    words_at,
+    words_there,
+)
 from metering.devicemap import IdentityRegister, WordType
 from metering.quality import Quality
 
@@ -194,7 +207,8 @@ LITTLE = 'word_order = "little"'
     ],
 )
 def test_decimal_digits_and_bits_are_read_as_the_number_they_stand_for(register, word_type, more, words, number):
-    assert decode(register(word_type, more, "heat_total_j"), words) == number
+    found = decode(register(word_type, more, "heat_total_j"), words)
+    assert (found, isinstance(found, Quality)) == (number, isinstance(number, Quality))
 
 
 @pytest.mark.parametrize(
@@ -290,6 +304,7 @@ def test_any_words_give_an_int64_or_a_reason(register, word_type, more, count, d
         ("f32", "", [0x4B80, 0x0000], None, 2000),  # 16,777,216 Wh: the next float is 2 Wh further
         ("f32", "", [0x4CBE, 0xBC20], None, 8000),  # 100,000,000 Wh
         ("f64", "", [0x41D0, 0, 0, 0], None, 1),
+        ("f32", 'scale = "1000000000"', [0, 0], None, 59_605),  # 10^12 quanta / 2^24: at 0 as just above it
         ("f64", "", [0x4340, 0, 0, 0], None, 2000),  # 9,007,199,254,740,992 Wh: the next double is 2 Wh further
     ],
 )
@@ -321,6 +336,35 @@ def test_registers_are_found_in_the_block_that_holds_all_of_them(function, addre
 def test_words_that_end_too_early_hold_no_register():
     assert words_at(BLOCKS, ALL_WORDS[:7], 3, 200, 2) is None
     assert words_at(BLOCKS, [], 3, 100, 1) is None
+
+
+@pytest.mark.parametrize(
+    ("block", "found"),
+    [
+        (Block(3, 10, 6), True),
+        (Block(3, 9, 8), True),
+        (Block(4, 10, 6), False),  # another function
+        (Block(3, 11, 5), False),  # begins within the register
+        (Block(3, 10, 5), False),  # ends before the scale register
+        (Block(3, 12, 4), False),
+        (Block(3, 20, 6), False),
+        (Block(3, 0, 11), False),  # ends within the register
+    ],
+)
+def test_a_block_holds_a_register_when_it_brings_all_of_it_and_its_scale(register, block, found):
+    one = replace(register("u32", "scale_register = { address = 15 }"), address=10)
+    assert holds(block, one) is found
+
+
+def test_words_come_from_the_first_block_that_holds_the_register_and_its_scale(register):
+    one = register("u16", "scale_register = { address = 3 }", "heat_total_j")
+    blocks = [Block(3, 0, 2), Block(3, 0, 4)]
+    assert register_words(one, blocks, [7, 8, 1, 2, 3, 4]) == ((1,), 4)
+    assert register_words(one, blocks, [7, 8, 1, 2, 3]) is None
+    place = place_of(one, blocks)
+    assert place is not None
+    assert words_there(one, place, [1, 2, 3]) is None
+    assert words_there(one, place, []) is None
 
 
 def test_a_register_is_decoded_with_its_scale_register_out_of_its_blocks(register):

@@ -64,6 +64,12 @@ def test_keys_survive_being_written_down(signer):
     assert note.parse_signer(note.signer_text(signer)).public == signer.public
 
 
+def test_a_key_may_hold_the_sign_that_divides_its_parts():
+    verifier = Verifier("plus", bytes([0xFB]) * 32)
+    assert str(verifier).count("+") > 2
+    assert Verifier.parse(str(verifier)) == verifier
+
+
 def test_a_text_may_hold_blank_lines_because_the_last_one_counts(signer):
     text = b"one\n\ntwo\n"
     parts = note.split(note.sign(text, signer))
