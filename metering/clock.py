@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -129,6 +130,20 @@ def kernel_clock_status() -> ClockStatus:
     Returns:
         The state and offset [ms]; `unknown` where the kernel cannot be asked.
     """
+    ask = _adjtimex()
+    if ask is None:
+        return ClockStatus(ClockState.UNKNOWN, 0)
+    answer, status, offset = ask()
+    unsynchronised, nanoseconds = 0x0040, 0x2000
+    if answer == -1 or status & unsynchronised:
+        return ClockStatus(ClockState.UNKNOWN, 0)
+    per_ms = 1_000_000 if status & nanoseconds else 1000
+    return ClockStatus(ClockState.SYNCHRONISED, int(offset / per_ms))
+
+
+@cache
+def _adjtimex() -> Callable[[], tuple[int, int, int]] | None:
+    """Find the kernel's call, once: a gateway asks at every slot. It gives (answer, status, offset)."""
     import ctypes  # noqa: PLC0415 - Linux only; nothing else needs it
 
     class Timex(ctypes.Structure):
@@ -142,16 +157,16 @@ def kernel_clock_status() -> ClockStatus:
             ("_rest", ctypes.c_byte * 256),
         )
 
-    timex = Timex()
     try:
-        answer = ctypes.CDLL(None).adjtimex(ctypes.byref(timex))
+        call = ctypes.CDLL(None).adjtimex
     except (OSError, AttributeError):
-        return ClockStatus(ClockState.UNKNOWN, 0)
-    unsynchronised, nanoseconds = 0x0040, 0x2000
-    if answer == -1 or timex.status & unsynchronised:
-        return ClockStatus(ClockState.UNKNOWN, 0)
-    per_ms = 1_000_000 if timex.status & nanoseconds else 1000
-    return ClockStatus(ClockState.SYNCHRONISED, int(timex.offset / per_ms))
+        return None
+
+    def ask() -> tuple[int, int, int]:
+        timex = Timex()
+        return call(ctypes.byref(timex)), timex.status, timex.offset
+
+    return ask
 
 
 class ClockConfig(BaseModel):
