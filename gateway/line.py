@@ -117,8 +117,9 @@ class Line:
         """Make sure that the next answer of a unit can only be the one to the next request; OK when it is so."""
         member = self._members[number]
         quality = Quality.OK
-        same_form = self._turns.last_form == (number, form_of(wanted))
-        if self._bus.kind.is_rtu and (member.unsure or self._unsure or same_form):
+        # Over TCP a transaction has its number; yet there are gateways that put the next one's on a late answer.
+        looks_alike = self._bus.kind.is_rtu and self._turns.last_form == (number, form_of(wanted))
+        if member.unsure or self._unsure or looks_alike:
             quality = await self._read_between(number, wanted)
         if quality is Quality.OK:
             self._unsure = False
@@ -130,13 +131,14 @@ class Line:
         """Read something of another length: whatever was on its way comes in before it, and does not fit."""
         member, now_s = self._members[number], self._now_s()
         probes = member.probes(wanted)
+        unproved = Quality.NO_ANSWER if self._bus.kind.is_rtu else Quality.OK
         if not probes:  # nothing else can be read from this device, so only time can tell
-            return Quality.NO_ANSWER if member.is_open(form_of(wanted), now_s) else Quality.OK
+            return unproved if member.is_open(form_of(wanted), now_s) else Quality.OK
         if member.unsure:
             probes = [probe for probe in probes if not member.is_open(form_of(probe), now_s)]
         # Another unit's late answer names that unit; a form that none of them owes is better all the same.
         probes.sort(key=lambda probe: any(m.is_open(form_of(probe), now_s) for m in self._members.values()))
-        quality = Quality.NO_ANSWER
+        quality = unproved
         for probe in probes:
             _, quality = await self._exchange(number, probe)
             if quality is not Quality.EXCEPTION:
@@ -159,7 +161,7 @@ class Line:
                 return Quality.BAD_FRAME
             if quality is Quality.EXCEPTION:  # not every firmware has it
                 quality = Quality.OK
-            if quality is Quality.OK and self._bus.kind.is_rtu and form_of(identity) == form_of(wanted):
+            if quality is Quality.OK and form_of(identity) == form_of(wanted):
                 quality = await self._read_between(number, wanted)
         if quality is Quality.OK:
             member.in_step()

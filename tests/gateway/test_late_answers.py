@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from linekit.bus import Bus, Chaos, Converter, Port, answer_to, words_of
+from linekit.bus import Bus, Chaos, Converter, Gateway, Port, answer_to, words_of
 
 from gateway.buses import BusKind, BusSettings
 from gateway.line import Line
@@ -82,6 +82,21 @@ def test_whatever_happens_to_the_bytes_each_value_is_that_of_the_register_asked_
     asyncio.run(live())
 
 
+@pytest.mark.parametrize("seed", range(2))
+def test_behind_a_tcp_gateway_too_each_value_is_that_of_the_register_asked_for(seed, free_port):
+    async def live() -> None:
+        bus, chaos = Bus(answers_keep_their_way=True), Chaos(seed, TIMEOUT_S)
+        bus.disturb = chaos
+        async with Gateway(bus, free_port()) as gateway:
+            where = BusSettings(name="bus", kind=BusKind.TCP, host="127.0.0.1", port=gateway.port)
+            async with Line(where, UNITS, FastClock()) as line:
+                qualities = await _read_at_random(line, chaos, 150)
+                assert qualities.count(Quality.OK) > 5
+                await _recovers(bus, line)
+
+    asyncio.run(live())
+
+
 async def _recovers(bus: Bus, line: Line) -> None:
     bus.disturb = None
     for unit in UNITS:
@@ -113,6 +128,22 @@ def test_an_answer_that_comes_after_the_timeout_is_not_the_answer_to_the_next_re
         assert bus.asked == [(2, 3, 100, 1), (2, 3, 0, 2), (2, 3, 100, 1), (2, 3, 300, 2)]
 
     _live(bus, free_port, clock, UNITS, story)
+
+
+def test_a_tcp_gateway_that_numbers_a_late_answer_as_the_next_one_is_not_believed_either(clock, free_port):
+    bus = Bus(answers_keep_their_way=True)
+    bus.disturb = lambda request, answer: [(1.5 * TIMEOUT_S if request[3] == 0 else 0.0, answer)]
+
+    async def live() -> None:
+        async with Gateway(bus, free_port(), late_is_new=True) as gateway:
+            where = BusSettings(name="bus", kind=BusKind.TCP, host="127.0.0.1", port=gateway.port)
+            async with Line(where, UNITS, clock) as line:
+                assert (await line.read(2, 3, 0, 2)).quality is Quality.NO_ANSWER
+                clock.real_ms += 1000
+                assert (await line.read(2, 3, 300, 2)).words == words_of(2, 3, 300, 2)
+        assert bus.asked == [(2, 3, 0, 2), (2, 3, 100, 1), (2, 3, 300, 2)]
+
+    asyncio.run(live())
 
 
 def test_two_requests_whose_answers_look_alike_are_kept_apart_and_others_are_not(clock, free_port):

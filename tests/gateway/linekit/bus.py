@@ -63,6 +63,8 @@ class Bus:
     disturb: Disturbance | None = None
     write: Callable[[bytes], object] = bytes
     """Where bytes go; nowhere while nobody listens."""
+    answers_keep_their_way: bool = False
+    """Whether an answer goes where its request came from, and not to whoever listens when it is ready."""
     _free_s: float = 0.0
     _read: bytes = b""
     _open: int = 0
@@ -94,11 +96,11 @@ class Bus:
         """Send bytes after a while, and never before what was to be sent earlier."""
         loop = asyncio.get_running_loop()
         self._free_s = max(self._free_s + 1e-6, loop.time() + wait_s)
-        loop.call_at(self._free_s, self._send, data)
+        loop.call_at(self._free_s, self._send, data, self.write if self.answers_keep_their_way else None)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, write: Callable[[bytes], object] | None) -> None:
         self._open = max(self._open - 1, 0)
-        self.write(data)
+        (write or self.write)(data)
 
 
 @dataclass
@@ -134,6 +136,37 @@ class Converter:
             pass
         finally:
             writer.close()
+
+
+@dataclass
+class Gateway(Converter):
+    """A Modbus TCP gateway in front of the bus: it drops broken frames and numbers the others."""
+
+    late_is_new: bool = False
+    """Whether an answer goes out under the transaction that is open when it comes, not under its own."""
+    _newest: Callable[[bytes], object] = bytes
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self._writers.add(writer)
+        try:
+            while head := await reader.readexactly(6):
+                request = await reader.readexactly(int.from_bytes(head[4:6], "big"))
+                self.bus.write = self._newest = self._reply(writer, head[:2])
+                self.bus.feed(framed(request))
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+
+    def _reply(self, writer: asyncio.StreamWriter, transaction: bytes) -> Callable[[bytes], object]:
+        def write(frame: bytes) -> None:
+            if self.late_is_new and write is not self._newest:
+                self._newest(frame)
+            elif not writer.is_closing() and frame[-2:] == crc16(frame[:-2]):
+                writer.write(transaction + b"\0\0" + (len(frame) - 2).to_bytes(2, "big") + frame[:-2])
+
+        return write
 
 
 @dataclass
