@@ -22,7 +22,7 @@ def test_two_boxes_that_begin_with_one_card_name_one_predecessor_and_are_both_jo
     rig.revive(second)
     rig.read_on(2, second)
     rig.finish(second)
-    assert_nothing_is_lost(rig, incidents={"same-predecessor"}, repeats=True)
+    assert_nothing_is_lost(rig, incidents={"same-predecessor"})
     predecessor, *others = rig.journal.streams()
     assert len(others) == 2
     assert {rig.journal.parsed(stream)[0].after.stream for stream in others} == {predecessor}
@@ -37,7 +37,7 @@ def test_a_card_rolled_back_names_a_record_that_its_stream_went_beyond_and_is_jo
     rig.revive(older)
     rig.read_on(2, older)
     rig.finish(older)
-    assert_nothing_is_lost(rig, incidents={"beyond-successor"}, repeats=True)
+    assert_nothing_is_lost(rig, incidents={"beyond-successor"})
     first, second = rig.journal.streams()
     named = rig.journal.parsed(second)[0].after
     assert (named.stream, named.seq) == (first, older.book.last_seq(first))
@@ -95,7 +95,7 @@ def _assert_forked(rig, image, before):
     assert forks
     assert {data for _, _, data in forks} <= {copy.data for copy in own}
     forked = [record.parse(copy.data) for copy in own]
-    assert_nothing_is_lost(rig, incidents={"fork"}, boxes=[rig.box], aside=forked, repeats=True)
+    assert_nothing_is_lost(rig, incidents={"fork"}, boxes=[rig.box], aside=forked)
 
 
 def _faults(box):

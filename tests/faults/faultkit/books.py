@@ -153,7 +153,7 @@ def against_ledger(
     ends: Iterable[tuple[OutboxBook, int]],
     aside: Iterable[record.Record] = (),
     *,
-    repeats: bool = False,
+    copied_ms: int | None = None,
 ) -> Score:
     """Compare the journal with what the meters served, word for word.
 
@@ -163,11 +163,12 @@ def against_ledger(
         ends: each outbox, and when its agent ended [ms since the Unix epoch]. What a meter answered after the last
             committed slot was on its way then: it would be a gap after the next start, and there is none.
         aside: records that are on purpose not in the journal.
-        repeats: a card was copied with slots that were not sealed yet: both boxes sealed them, and each pair is one
-            reading. Only what is equal in every byte and instant is taken for one.
+        copied_ms: when a card was copied, if one was [ms since the Unix epoch]. Both boxes sealed the slots that were
+            not sealed then, and each pair is one reading; two boxes that read one slot later are two.
     """
     contents = read_records([*journal.parsed(), *aside])
-    answers = set(contents.answers) if repeats else contents.answers
+    before = {answer for answer in contents.answers if copied_ms is not None and answer.slot_ms <= copied_ms}
+    answers = [*before, *(answer for answer in contents.answers if answer not in before)]
     on_the_way = [
         ExplainedGap(group.partition("/")[0], Interval(slot_ms + 1, ended_ms + 1))
         for book, ended_ms in ends

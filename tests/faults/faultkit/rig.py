@@ -124,6 +124,7 @@ class Rig:
         self._plant_port = plant_port
         self._stack = ExitStack()
         self.boxes: list[Box] = []
+        self.copied_ms: int | None = None
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -184,7 +185,8 @@ class Rig:
             return other.book.unacknowledged() == 0
 
         self.wait_until(copied, 20)
-        other.outages.append(Outage(self.clock.now_ms()))
+        self.copied_ms = self.clock.now_ms()
+        other.outages.append(Outage(self.copied_ms))
         return other
 
     def kill(self, box: Box) -> None:

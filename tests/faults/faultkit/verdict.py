@@ -35,7 +35,6 @@ def assert_nothing_is_lost(
     boxes: Iterable[Box] | None = None,
     unexplained: Mapping[str, set[int]] = _NOTHING,
     aside: Iterable[record.Record] = (),
-    repeats: bool = False,
 ) -> Evidence:
     """Compare outboxes, journal and ledger, after every box has ended.
 
@@ -45,7 +44,6 @@ def assert_nothing_is_lost(
         boxes: those whose records must be in the journal; all by default.
         unexplained: the slots of each point that are lost on purpose, and must show [ms since the Unix epoch].
         aside: records that are on purpose not in the journal.
-        repeats: a card was copied, so that slots pending then are rightly in two streams.
 
     Returns:
         The journal's evidence, for what else a test wants to ask.
@@ -64,7 +62,7 @@ def assert_nothing_is_lost(
     _assert_all_due_slots_are_there(rig, evidence, checked)
     _assert_gaps_are_explained(rig, evidence)
     ends = [(box.book, box.ended_ms) for box in rig.boxes if box.ended_ms is not None]
-    result = against_ledger(rig.ledger, journal, ends, aside, repeats=repeats)
+    result = against_ledger(rig.ledger, journal, ends, aside, copied_ms=rig.copied_ms)
     lost = [answer for answer in result.lost if not _is_among(answer, unexplained)]
     assert (lost, result.doubled, result.wrong) == ([], (), ())
     assert result.journalled == result.matched > 0
