@@ -1,5 +1,6 @@
 """The whole gateway against a meter, a broker and a small ingest, all real and on loopback."""
 
+import contextlib
 import asyncio
 import json
 import signal
@@ -341,6 +342,11 @@ def _broker_that_says_taken_over(listener: socket.socket) -> None:
         connection.sendall(bytes.fromhex("2003000000"))  # CONNACK, success
         connection.recv(4096)  # SUBSCRIBE
         connection.sendall(bytes.fromhex("e0028e00"))  # DISCONNECT, session taken over
+        # To close with bytes unread would reset the connection, and the client might never see why it ended.
+        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionError):
+            while connection.recv(4096):
+                pass
 
 
 @pytest.mark.usefixtures("in_a_hurry")
