@@ -2,6 +2,8 @@
 
 GatewayError
 ├── PlanError            registers that no allowed request can read together
+├── ReloadError          a configuration that cannot follow the one in use without a restart
+├── MetricsError         metrics cannot be shown where they are asked for
 └── OutboxError          the outbox cannot be used
     ├── OutboxLockedError    another process owns it
     └── OutboxFullError      no space is left; reading stops until there is some
@@ -16,6 +18,14 @@ class GatewayError(SakugenError):
 
 class PlanError(GatewayError):
     """Registers that must be read in one request but do not fit into one."""
+
+
+class ReloadError(GatewayError):
+    """A configuration that differs in more than can be changed while the gateway runs."""
+
+
+class MetricsError(GatewayError):
+    """Metrics cannot be shown at the address that the configuration names."""
 
 
 class OutboxError(GatewayError):

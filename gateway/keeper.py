@@ -30,17 +30,25 @@ R = TypeVar("R")
 class Keeper:
     """Serialises the use of an outbox. Use it as an async context manager and run `run` beside it."""
 
-    def __init__(self, outbox: Outbox, faults: Faults, on_sealed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        faults: Faults,
+        on_sealed: Callable[[], None],
+        on_full: Callable[[], None] = lambda: None,
+    ) -> None:
         """Remember whom to serve.
 
         Args:
             outbox: open.
             faults: where a full disk is shown.
             on_sealed: called in the event loop after a commit that sealed a record.
+            on_full: called in the event loop each time that a commit found the disk full; it is tried again.
         """
         self.outbox = outbox
         self._faults = faults
         self._on_sealed = on_sealed
+        self._on_full = on_full
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
         self._some = asyncio.Event()
@@ -114,6 +122,7 @@ class Keeper:
                 sealed = await self.do(self.outbox.commit, entries)
             except OutboxFullError as error:
                 self._faults.show("outbox-full", str(error))
+                self._on_full()
                 if not await self._make_space():
                     await asyncio.sleep(_FULL_RETRY_S)
             else:

@@ -47,15 +47,13 @@ class Line:
             units: the devices on it, by unit id.
             clock: stamps requests and answers.
         """
-        self._bus = bus
+        self.bus = bus
+        """Where it leads."""
         self._wire = Wire(bus)
         self._clock = clock
         self._turns = Turns()
         self._reaching = BackOff(FIRST_WAIT_S, MOST_WAIT_S)
-        # Whoever had the line before us may have left a request open; over TCP nothing of that reaches us.
-        self._members = {
-            number: Member(unit, unsure=bus.kind.is_rtu or unit.identity is not None) for number, unit in units.items()
-        }
+        self._members = {number: self._new_member(unit) for number, unit in units.items()}
         self._unsure = False
         """Whether a request was given up since the line was last in step; whoever comes next has to look."""
         self._turned_away: set[int] = set()
@@ -69,7 +67,33 @@ class Line:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; nobody may be reading."""
         self._wire.close()
+
+    def renew(self, units: Mapping[int, Unit]) -> None:
+        """Have other units; what is known of those that stay the same is kept, and so is the connection.
+
+        Args:
+            units: the devices on the line from now on; those that go or change must not be being read.
+        """
+        before = self._members
+        self._members = {
+            number: before[number] if number in before and before[number].unit == unit else self._new_member(unit)
+            for number, unit in units.items()
+        }
+        self._turned_away &= units.keys()
+
+    def _new_member(self, unit: Unit) -> Member:
+        # Whoever had the line before us may have left a request open; over TCP nothing of that reaches us.
+        return Member(unit, unsure=self.bus.kind.is_rtu or unit.identity is not None)
+
+    def round_trips(self, unit: int) -> tuple[int, float]:
+        """Tell how many requests a unit answered so far, and how long it took over all of them [s]."""
+        member = self._members[unit]
+        return member.answers, member.answering_s
 
     def silent_units(self) -> list[int]:
         """The units that gave no good answer when they were last asked."""
@@ -118,7 +142,7 @@ class Line:
         member = self._members[number]
         quality = Quality.OK
         # Over TCP a transaction has its number; yet there are gateways that put the next one's on a late answer.
-        looks_alike = self._bus.kind.is_rtu and self._turns.last_form == (number, form_of(wanted))
+        looks_alike = self.bus.kind.is_rtu and self._turns.last_form == (number, form_of(wanted))
         if member.unsure or self._unsure or looks_alike:
             quality = await self._read_between(number, wanted)
         if quality is Quality.OK:
@@ -131,7 +155,7 @@ class Line:
         """Read something of another length: whatever was on its way comes in before it, and does not fit."""
         member, now_s = self._members[number], self._now_s()
         probes = member.probes(wanted)
-        unproved = Quality.NO_ANSWER if self._bus.kind.is_rtu else Quality.OK
+        unproved = Quality.NO_ANSWER if self.bus.kind.is_rtu else Quality.OK
         if not probes:  # nothing else can be read from this device, so only time can tell
             return unproved if member.is_open(form_of(wanted), now_s) else Quality.OK
         if member.unsure:
@@ -156,7 +180,7 @@ class Line:
             words, quality = await self._exchange(number, identity)
             if words is not None and not member.recognises(words):
                 if not member.patience.wait_s:
-                    _LOG.error("%s unit %d is another device than before; it is not read", self._bus.where, number)
+                    _LOG.error("%s unit %d is another device than before; it is not read", self.bus.where, number)
                 self._failed(number, Quality.BAD_FRAME)
                 return Quality.BAD_FRAME
             if quality is Quality.EXCEPTION:  # not every firmware has it
@@ -173,14 +197,17 @@ class Line:
         reached = False
         try:
             await self._keep_silence(member.unit)
-            async with asyncio.timeout(member.unit.timeout_s + rtu_bytes(block.count) * self._bus.byte_s):
+            async with asyncio.timeout(member.unit.timeout_s + rtu_bytes(block.count) * self.bus.byte_s):
                 if not self._wire.is_open:
                     await self._wire.open()
                     self._reached()
                 reached = True
+                asked_s = asyncio.get_running_loop().time()
                 words = await self._wire.ask(number, block.function, block.address, block.count)
+                member.answers += 1
+                member.answering_s += asyncio.get_running_loop().time() - asked_s
         except (TimeoutError, OSError) as error:
-            _LOG.debug("%s unit %d: %r", self._bus.where, number, error)
+            _LOG.debug("%s unit %d: %r", self.bus.where, number, error)
             quality = Quality.BAD_FRAME if reached and self._wire.strange else Quality.NO_ANSWER
             self._abandon(member, block)
             self._failed(number, quality, reached=reached)
@@ -196,7 +223,7 @@ class Line:
 
     async def _keep_silence(self, unit: Unit) -> None:
         """Wait until the line has been silent for as long as it must be; a line that never is must bear it."""
-        silence_s = max(self._bus.silence_s, unit.turnaround_s)
+        silence_s = max(self.bus.silence_s, unit.turnaround_s)
         if not silence_s:
             return
         now_s = asyncio.get_running_loop().time
@@ -208,7 +235,7 @@ class Line:
         """Leave a request that may still be answered. A serial port stays open and what comes is dropped there."""
         member.give_up(block, self._now_s())
         self._unsure = True
-        if self._bus.kind is not BusKind.RTU or not self._wire.is_open:
+        if self.bus.kind is not BusKind.RTU or not self._wire.is_open:
             self._wire.close()
 
     def _may_ask(self, number: int) -> bool:
@@ -237,7 +264,7 @@ class Line:
     def _answered(self, number: int) -> None:
         member = self._members[number]
         if member.patience.wait_s:
-            _LOG.info("%s unit %d answers again", self._bus.where, number)
+            _LOG.info("%s unit %d answers again", self.bus.where, number)
         if self._reaching.wait_s:  # the whole bus was silent, which says nothing about the others
             self._reaching.succeeded()
             for other in self._members.values():
@@ -250,7 +277,7 @@ class Line:
         member, now_s = self._members[number], self._now_s()
         if not reached:
             if not self._reaching.wait_s:
-                _LOG.warning("%s cannot be reached; it is tried less often until it can", self._bus.where)
+                _LOG.warning("%s cannot be reached; it is tried less often until it can", self.bus.where)
             self._reaching.failed(now_s)
             return
         if quality is Quality.BAD_FRAME and not member.spared:
@@ -258,7 +285,7 @@ class Line:
             return
         if not member.patience.wait_s:
             _LOG.warning(
-                "%s unit %d gives no good answer; it is asked less often until it does", self._bus.where, number
+                "%s unit %d gives no good answer; it is asked less often until it does", self.bus.where, number
             )
         member.patience.failed(now_s)
         if self._all_silent():

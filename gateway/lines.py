@@ -1,5 +1,7 @@
 """From a checked configuration to its lines: which devices share one, and what is known of each of them."""
 
+from collections.abc import Iterable
+
 from gateway.config import DeviceSettings, GatewaySettings
 from gateway.line import Line
 from gateway.maps import load_map
@@ -9,21 +11,28 @@ from metering.decode import Block
 from metering.devicemap import DeviceMap
 
 
-def lines_of(settings: GatewaySettings, clock: Clock) -> dict[str, Line]:
+def lines_of(settings: GatewaySettings, clock: Clock, there: Iterable[Line] = ()) -> dict[str, Line]:
     """Make the line of each device; devices on one bus share theirs.
 
     Args:
         settings: a checked configuration.
         clock: stamps requests and answers.
+        there: lines that are in use; one whose bus is the same stays, with the units that it has now.
 
     Returns:
-        Lines by the names of devices; nothing is connected.
+        Lines by the names of devices; those that were not there are not connected.
     """
     buses = {device.name: settings.bus_of(device) for device in settings.device}
+    known = {line.bus.name: line for line in there}
     lines: dict[str, Line] = {}
     for bus in {bus.name: bus for bus in buses.values()}.values():
         here = [device for device in settings.device if buses[device.name].name == bus.name]
-        line = Line(bus, {device.unit_id: unit_of(device) for device in here}, clock)
+        units = {device.unit_id: unit_of(device) for device in here}
+        line = known.get(bus.name)
+        if line is None or line.bus != bus:
+            line = Line(bus, units, clock)
+        else:
+            line.renew(units)
         lines.update(dict.fromkeys((device.name for device in here), line))
     return lines
 

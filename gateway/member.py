@@ -57,6 +57,10 @@ class Member:
         """When it was last asked in vain while nobody on the bus answered [s]."""
         self.refusals: Counter[Block] = Counter()
         """How often each probe was refused in a row; what this device does not have is no longer asked for."""
+        self.answers = 0
+        """Requests that were answered."""
+        self.answering_s = 0.0
+        """From sending them to the end of their answers, in sum [s]."""
         self._identity_words: Words | None = None
         self._open: dict[Form, float] = {}
         """Forms of requests that were given up, and when [s]."""

@@ -60,6 +60,18 @@ class Plans:
         """Read what was learned in earlier runs."""
         self._cuts = learned_cuts(self._settings)
 
+    def succeeded_by(self, settings: GatewaySettings) -> "Plans":
+        """Plan for another configuration with what is known of the devices that stay.
+
+        Args:
+            settings: the configuration that follows.
+        """
+        plans = Plans(settings, self._clock)
+        plans._patience = self._patience
+        before, after = _maps(self._settings), _maps(settings)
+        plans._cuts = {name: cuts for name, cuts in self._cuts.items() if before.get(name) == after.get(name)}
+        return plans
+
     def birth(self, more: dict[str, frozenset[Cut]] | None = None) -> BirthBody:
         """Say what is read.
 

@@ -19,4 +19,4 @@ def run(config: Annotated[Path, typer.Option(help="The gateway's TOML file.")]) 
     from gateway import agent
     from gateway.config import GatewaySettings
 
-    agent.main(load_toml(config, GatewaySettings))
+    agent.main(lambda: load_toml(config, GatewaySettings))
