@@ -23,6 +23,7 @@ from gateway.reload import Reload, check_reload
 from gateway.rounds import Rounds
 from gateway.sender import Sender
 from gateway.status import Faults
+from gateway.tally import Measures
 from gateway.uplink import Uplink
 from gateway.watchdog import Watchdog
 from metering.clock import Clock
@@ -118,6 +119,10 @@ class Agent:
                         "outbox-set-aside",
                         f"a damaged outbox was kept as {self._outbox.set_aside}; its readings are missing",
                     )
+                if self._settings.metrics is not None:
+                    from gateway.metrics import Metrics  # noqa: PLC0415 - a box that shows none has no memory for it
+
+                    await stack.enter_async_context(Metrics(self._settings.metrics, self._measure))
                 await self._rounds.begin()
                 await self._serve(self._rounds, stop)
 
@@ -192,6 +197,17 @@ class Agent:
             else:
                 self._settings = settings
                 _LOG.info("the configuration was read again: %s", "now in use" if changed else "nothing changed")
+
+    async def _measure(self) -> Measures:
+        queue = await self._keeper.do(self._outbox.queue)
+        return Measures(
+            now_ms=self._clock.now_ms(),
+            queue=queue,
+            devices=self._rounds.tally.devices,
+            round_trips=self._rounds.round_trips(),
+            faults=self._faults.texts,
+            dropped_messages=self._uplink.dropped_messages,
+        )
 
     def _wake(self) -> None:
         self._uplink.wake()

@@ -51,6 +51,14 @@ class BrokerSettings(Table):
     tls: TlsSettings | None = None
 
 
+class MetricsSettings(Table):
+    """Where Prometheus may scrape."""
+
+    host: str = "127.0.0.1"
+    """What to listen at; the numbers are for whoever reaches it."""
+    port: int = Field(ge=1, le=65535)
+
+
 class MeterSettings(Table):
     """The instrument, as its plate says."""
 
@@ -112,6 +120,8 @@ class GatewaySettings(Table):
     keep_days: int = Field(default=35, ge=1)
     """How long acknowledged records stay as copies [d]."""
     broker: BrokerSettings
+    metrics: MetricsSettings | None = None
+    """Absent: no metrics are shown."""
     clock: ClockConfig = ClockConfig()
     bus: tuple[BusSettings, ...] = ()
     device: Annotated[tuple[DeviceSettings, ...], AfterValidator(_not_empty)]
@@ -279,6 +289,10 @@ host = "127.0.0.1"
 # ca_file = "keys/ca.pem"      # default: the system's certificates
 # cert_file = "keys/gw-solar.pem"
 # key_file = "keys/gw-solar.pem.key"
+
+# [metrics]                    # for Prometheus; absent: nobody listens
+# host = "127.0.0.1"
+# port = 9464
 
 # [clock]
 # kind = "system"

@@ -55,6 +55,18 @@ class OutboxState:
     file_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class OutboxQueue:
+    """What waits for an ack, for the metrics."""
+
+    records: int
+    size_bytes: int
+    oldest_ms: int | None
+    """When the oldest of them was sealed [ms since the Unix epoch]."""
+    sealed_records: int
+    """Of the stream that began last."""
+
+
 class Outbox:
     """Commits, seals and keeps; one instance owns the file. Use it as a context manager."""
 
@@ -198,6 +210,14 @@ class Outbox:
             "SELECT page_count, page_size FROM pragma_page_count, pragma_page_size"
         ).fetchone()
         return OutboxState(self._stream, pending, waiting, oldest, pages * page_bytes)
+
+    def queue(self) -> OutboxQueue:
+        """Measure what waits for an ack."""
+        records, size_bytes, oldest_ms = self._store.db.execute(
+            "SELECT COUNT(*), COALESCE(SUM(LENGTH(data)), 0), MIN(sealed_ms) FROM record WHERE acked = 0"
+        ).fetchone()
+        last = self._store.db.execute("SELECT last_seq FROM stream WHERE id = ?", (self._stream,)).fetchone()
+        return OutboxQueue(records, size_bytes, oldest_ms, 0 if last is None else last[0])
 
     def _seal_apart(self, birth: BirthBody, start_ms: int) -> None:
         """Slots increase within a stream, so those that lie ahead must not begin the one that follows."""

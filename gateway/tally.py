@@ -1,10 +1,11 @@
 """What was read and what was not since the start, by device: counted as it is committed, shown as metrics. Pure."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.entries import Entry, MissedSlots
+from gateway.outbox import OutboxQueue
 from metering.quality import Quality
 
 
@@ -20,6 +21,23 @@ class DeviceTally:
     """Slots that were due and not read, by the reason."""
     last_success_ms: int | None = None
     """The last slot with a value [ms since the Unix epoch]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What the gateway knows of itself at one moment."""
+
+    now_ms: int
+    """[ms since the Unix epoch]"""
+    queue: OutboxQueue
+    devices: Mapping[str, DeviceTally]
+    """By name; only what was read since the start is there."""
+    round_trips: Mapping[str, tuple[int, float]]
+    """Requests answered, and the time over all of them [s], by device."""
+    faults: Mapping[str, str]
+    """A sentence for each code."""
+    dropped_messages: int
+    """Messages from the broker beyond the limit of the inbox."""
 
 
 class Tally:

@@ -35,14 +35,22 @@ def test_the_sample_shows_every_key_and_its_true_default():
         "broker",
         "tls",
         "clock",
+        "metrics",
         "device",
         "group",
     }
-    models = (settings, settings.broker, settings.broker.tls, settings.device[0], settings.device[0].group[0])
+    models = (
+        settings,
+        settings.broker,
+        settings.broker.tls,
+        settings.metrics,
+        settings.device[0],
+        settings.device[0].group[0],
+    )
     on_a_bus = {"bus"}  # the other half of the sample: the next test
     assert set().union(*(keys(model) for model in models)) - on_a_bus <= shown
     plain = parse_toml(SAMPLE, GatewaySettings, "gateway.toml")
-    skipped = {"broker", "device"}
+    skipped = {"broker", "metrics", "device"}
     assert settings.model_dump(exclude=skipped) == plain.model_dump(exclude=skipped)
     kept = {"device": {"__all__": {"timeout_s"}}}  # its default is what the map says
     assert settings.model_dump(include={"device"}, exclude=kept) == plain.model_dump(include={"device"}, exclude=kept)
