@@ -112,11 +112,9 @@ def authenticate(topic: str, data: bytes, ring: KeyRing, at_ms: int) -> Authenti
     try:
         parts = record.split(data)
         header = record.parse_header(parts.text)
-        gateway = header.gateway_id
     except RecordError as error:
         return Refusal(error.reason, error.detail)
-    except ValueError as error:
-        return Refusal("shape", str(error))
+    gateway = header.gateway_id
     entries = [entry for entry in ring.of_role(Role.GATEWAY) if entry.id == str(gateway)]
     refusals = [refusal for entry in entries if (refusal := entry.refusal(at_ms)) is not None]
     valid = [entry for entry in entries if entry.refusal(at_ms) is None]

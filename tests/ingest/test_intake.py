@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from ingest.intake import Intake
-from ingest.store.journal import EMPTY, Journal, StreamHead, StreamKey
+from ingest.store.journal import EMPTY, Journal, StreamHead, StreamKey, Successor
 from ingest.store.reader import JournalReader
 from ingest.store.readings import collect
-from ingest.validate import Action, Refusal, authenticate
+from ingest.validate import Action, Refusal, authenticate, suspect_birth
 from metering import keys, note, record
 from metering.keys import KeyEntry, KeyRing, Role
 from metering.topics import GatewayId
@@ -422,6 +422,11 @@ def test_two_streams_with_the_same_predecessor_are_an_incident_and_both_are_kept
         gateway.new_stream()
         assert box.take(gateway, gateway.birth(after=last)) == [Action.APPEND]
     assert box.codes() == ["same-predecessor"]
+
+
+def test_a_stream_is_no_sibling_of_itself():
+    after = record.RecordRef(stream="01KDMZNGG028T5CY4TQKFF04HM", seq=5, digest=OTHER)
+    assert suspect_birth("B", after, [Successor("B", 5)], StreamHead(5, OTHER)) == ()
 
 
 def test_a_stream_that_names_a_record_which_its_predecessor_went_beyond_is_an_incident(box, gateway):
