@@ -59,7 +59,7 @@ def possible_amount(span_ms: int, rate_num: int, rate_den: int, step: int) -> in
 def _difference(earlier: int, later: int) -> int:
     # Values of either sign may come from a signed register; a difference beyond int64 is as impossible as a negative
     # one.
-    if (earlier < 0 < later) and later > _MAX + earlier:
+    if (earlier < 0 <= later) and later > _MAX + earlier:
         return -1
     if (later < 0 < earlier) and earlier > _MAX + later:
         return -1

@@ -53,10 +53,18 @@ def test_the_compiled_counter_kernel_says_what_the_plain_one_says(readings, rate
     assert run(kernels, *arguments) == run(plain, *arguments)
 
 
+@pytest.mark.parametrize(("earlier", "later"), [(-(2**63), 0), (0, -(2**63)), (-(2**63), 2**63 - 1), (-1, 2**63 - 1)])
+def test_a_difference_beyond_int64_is_a_reset_for_both(earlier, later):
+    columns = [[0, 1_000]] * 3 + [[earlier, later], [1, 1], [0, 0]]
+    readings = (*(np.array(column, np.int64) for column in columns), np.ones(2, np.uint8))
+    for module in (kernels, plain):
+        assert run(module, readings, 1, 1, 0, False)[1][-1] == [codes.RESET]
+
+
 @settings(deadline=None, max_examples=300)
 @given(
-    span_ms=st.integers(0, 2**62),
-    rate_num=st.integers(0, 2**62),
+    span_ms=st.one_of(st.integers(0, 9), st.integers(0, 2**62)),
+    rate_num=st.one_of(st.integers(0, 9), st.integers(0, 2**62)),
     rate_den=st.integers(1, 2**31),
     step=st.integers(0, 2**62),
 )
@@ -100,6 +108,28 @@ def test_hours_are_summed_alike(spans_ms, high, origin_ms):
         count = module.hour_sums(second_ms, amounts // 2, amounts, origin_ms, *out)
         answers.append((count, [column[: max(count, 0)].tolist() for column in out]))
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("module", [kernels, plain])
+def test_an_hour_ends_with_the_instant_that_the_next_begins_behind(module):
+    second_ms = np.array([0, 1, 3_600_000, 3_600_001, 7_200_000], np.int64)
+    out = [np.full(5, LEFT, np.int64) for _ in range(3)]
+    assert module.hour_sums(second_ms, np.zeros(5, np.int64), np.arange(1, 6, dtype=np.int64), 0, *out) == 3
+    assert [column[:3].tolist() for column in out] == [[-1, 0, 1], [0, 0, 0], [1, 5, 9]]
+
+
+@pytest.mark.parametrize("module", [kernels, plain])
+@pytest.mark.parametrize(("last", "count"), [(2**62 - 1, 1), (2**62, codes.OVERFLOW)])
+def test_an_hour_holds_as_much_as_int64_does(module, last, count):
+    high = np.array([2**62, last], np.int64)
+    out = [np.full(2, LEFT, np.int64) for _ in range(3)]
+    assert module.hour_sums(np.array([1, 2], np.int64), np.zeros(2, np.int64), high, 0, *out) == count
+
+
+@pytest.mark.parametrize("module", [kernels, plain])
+@pytest.mark.parametrize(("step", "most"), [((2**63 - 1) // 4, (2**63 - 1) // 4 + 6), (2**61, codes.OVERFLOW)])
+def test_a_step_of_more_than_a_quarter_of_int64_is_an_overflow(module, step, most):
+    assert module.possible_amount(3, 2, 1, step) == most
 
 
 @pytest.mark.parametrize("module", [kernels, plain])
