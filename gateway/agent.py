@@ -169,8 +169,10 @@ class Agent:
         while True:
             try:
                 await self._uplink.run()
-            except Exception:  # noqa: BLE001 - the main loop: readings are kept whatever happens on the way to the broker
-                _LOG.exception("the uplink failed; it starts again")
+            except Exception as error:  # noqa: BLE001 - the main loop: readings are kept whatever happens on the way to the broker
+                if "uplink-failed" not in self._faults.texts:
+                    _LOG.exception("the uplink failed; it starts again until an ack comes")
+                self._faults.show("uplink-failed", repr(error))
             self._sender.on_disconnected()
             await asyncio.sleep(_UPLINK_PAUSE_S)
 

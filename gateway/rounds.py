@@ -277,11 +277,16 @@ class Rounds:
         return taken
 
     async def _read(self, group: PollGroup, slot_ms: int, line: Reader) -> Entry:
+        code = f"not-read {group.name}"
         try:
-            return await poll(group, slot_ms, line, self._clock)
-        except Exception:  # noqa: BLE001 - the main loop: what nobody foresaw in one device must not stop the others
-            _LOG.exception("group %s, slot %d: not read", group.name, slot_ms)
+            reading = await poll(group, slot_ms, line, self._clock)
+        except Exception as error:  # noqa: BLE001 - the main loop: what nobody foresaw in one device must not stop the others
+            if code not in self._faults.texts:
+                _LOG.exception("group %s, slot %d: not read; said once until it is over", group.name, slot_ms)
+            self._faults.show(code, repr(error))
             return MissedSlots(group.name, slot_ms, slot_ms + group.interval_ms, Quality.BAD_FRAME)
+        self._faults.clear(code)
+        return reading
 
     async def _begin_again(self, era: int) -> None:
         """The clock had jumped ahead and is right again: a new stream, in which slots begin anew."""

@@ -152,6 +152,7 @@ class Store:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA temp_store = MEMORY")  # a read-only root has nowhere else to put it
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise _Damaged(verdict)  # noqa: TRY301 - the same way out as for what SQLite itself finds

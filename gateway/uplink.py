@@ -156,6 +156,7 @@ class Uplink:
             )
         elif verdict.refusal is None:
             self._faults.clear("unknown-journal")
+            self._faults.clear("uplink-failed")
             self.acked.set()
         if verdict.conflicts:
             self._faults.show(
