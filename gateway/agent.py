@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+from gateway.bounds import Bounds
 from gateway.config import GatewaySettings
 from gateway.errors import OutboxFullError
 from gateway.keeper import Keeper
@@ -97,6 +98,7 @@ class Agent:
             signer,
             clock,
             settings.keep_days,
+            Bounds(settings.max_bytes, settings.when_full),
         )
         self._sender = Sender(self._outbox.shelf, lambda: random.uniform(0.9, 1.1))  # noqa: S311 - spreads retries, hides nothing
         self._reload = reload or Reload(lambda: settings)

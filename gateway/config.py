@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
+from gateway.bounds import Bounds, Policy
 from gateway.budget import overload
 from gateway.buses import BusSettings, Name, Problem, Table, TlsSettings, bus_problems, tcp_bus
 from gateway.errors import PlanError
@@ -119,6 +120,11 @@ class GatewaySettings(Table):
     """Longest wait of a committed slot for its record, in real time [s]."""
     keep_days: int = Field(default=35, ge=1)
     """How long acknowledged records stay as copies [d]."""
+    max_bytes: int = Field(default=Bounds().max_bytes, ge=1_000_000)
+    """How large the outbox may become [bytes]; copies of acknowledged records go first."""
+    when_full: Policy = Policy.THIN
+    """What goes when it is full without copies: "thin" keeps one slot of each counter an hour, "stop" reads no more
+    until there is space, "drop_oldest" gives up the oldest readings whole."""
     broker: BrokerSettings
     metrics: MetricsSettings | None = None
     """Absent: no metrics are shown."""
@@ -278,6 +284,8 @@ key_file = "keys/gw-solar.key" # made by `sakugen keys new`
 ack_keys = ["ack+d5b53440+ARMJTpW70lqKUsf0Sk8T5Tj0Fe28oa9Jp0GN/iqy2U7R"]
 # seal_after_s = 60.0          # longest wait of a slot for its record, in real time [s]
 # keep_days = 35               # acknowledged records stay as copies [d]
+# max_bytes = 2000000000       # how large the outbox may become [bytes]; copies go first
+# when_full = "thin"           # "stop": read no more; "drop_oldest": give up the oldest readings whole
 
 [broker]
 host = "127.0.0.1"

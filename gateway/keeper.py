@@ -1,7 +1,7 @@
 """One thread for the outbox: what touches the file waits its turn, commits that wait together are one flush.
 
-A full disk stops reading and loses nothing: whoever commits waits until there is space, and the slots that pass
-meanwhile become missed slots.
+A full outbox first makes space, as far as its policy allows. When it cannot, reading stops and nothing more is lost:
+whoever commits waits until there is space, and the slots that pass meanwhile become missed slots.
 """
 
 import asyncio
@@ -52,6 +52,8 @@ class Keeper:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="outbox")
         self._waiting: list[tuple[Sequence[Entry], asyncio.Future[None]]] = []
         self._some = asyncio.Event()
+        self._given_up = 0
+        """Records, since this start."""
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -121,9 +123,9 @@ class Keeper:
             try:
                 sealed = await self.do(self.outbox.commit, entries)
             except OutboxFullError as error:
-                self._faults.show("outbox-full", str(error))
                 self._on_full()
                 if not await self._make_space():
+                    self._faults.show("outbox-full", str(error))
                     await asyncio.sleep(_FULL_RETRY_S)
             else:
                 self._faults.clear("outbox-full")
@@ -133,9 +135,15 @@ class Keeper:
 
     async def _make_space(self) -> bool:
         try:
-            released = await self.do(self.outbox.release_copies)
+            freed = await self.do(self.outbox.make_space)
         except OutboxFullError:
             return False
-        if released:
-            _LOG.warning("the disk is full: %d copies of acknowledged records were deleted to go on", released)
-        return released > 0
+        if freed.copies:
+            _LOG.warning("the outbox is full: %d copies of acknowledged records were deleted to go on", freed.copies)
+        if freed.given_up:
+            self._given_up += freed.given_up
+            # It stays in the status until the next start: these readings are lost for good.
+            self._faults.show(
+                "records-given-up", f"the outbox is full: {self._given_up} records were given up before ingest had them"
+            )
+        return bool(freed.copies or freed.given_up)

@@ -16,6 +16,7 @@ from sqlite3 import Connection
 from types import TracebackType
 from typing import Self
 
+from gateway.bounds import Bounds
 from gateway.entries import (
     BirthBody,
     Entry,
@@ -26,10 +27,11 @@ from gateway.entries import (
     entry_from_json,
     entry_to_json,
 )
-from gateway.errors import OutboxError
+from gateway.errors import OutboxError, OutboxFullError
 from gateway.sealing import Place, RecordMaker, Stamp, birth_maker, gap_maker, horizon_record, record_makers
 from gateway.shelf import SqliteShelf
 from gateway.store import Store
+from gateway.surrender import Surrender
 from metering.clock import Clock, ClockState
 from metering.note import Signer
 from metering.quality import Quality
@@ -40,6 +42,8 @@ from metering.ulid import new_ulid
 SEAL_READINGS = 1000
 SEAL_BYTES = 256 * 1024
 _PRUNE_EVERY_SEALS = 64
+_COPIES_AT_ONCE = 1024
+"""How many copies go when space is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,16 @@ class OutboxState:
     oldest_unacknowledged_ms: int | None
     """When the oldest of them was sealed [ms since the Unix epoch]."""
     file_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Freed:
+    """What went to make space, in records."""
+
+    copies: int
+    """Acknowledged; a journal restored from an old backup will miss them."""
+    given_up: int
+    """Not acknowledged: one record stands for them now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,15 @@ class OutboxQueue:
 class Outbox:
     """Commits, seals and keeps; one instance owns the file. Use it as a context manager."""
 
-    def __init__(self, path: Path, gateway: GatewayId, signer: Signer, clock: Clock, keep_days: int = 35) -> None:
+    def __init__(
+        self,
+        path: Path,
+        gateway: GatewayId,
+        signer: Signer,
+        clock: Clock,
+        keep_days: int = 35,
+        bounds: Bounds | None = None,
+    ) -> None:
         """Remember what it is about; nothing is opened yet.
 
         Args:
@@ -79,12 +101,15 @@ class Outbox:
             signer: the gateway's key.
             clock: stamps records.
             keep_days: how long acknowledged records stay as copies [d].
+            bounds: how much it may hold, and what goes first.
         """
         self._store = Store(path)
         self._gateway = gateway
         self._signer = signer
         self._clock = clock
         self._keep_days = keep_days
+        self._bounds = bounds or Bounds()
+        self._surrender = Surrender(self._bounds, signer)
         self._stream = ""
         self._birth = ""
         self._seals = 0
@@ -180,11 +205,13 @@ class Outbox:
             Whether a record was sealed.
 
         Raises:
-            OutboxFullError: no space is left; nothing was committed.
+            OutboxFullError: no space is left, or it holds as much as it may; nothing was committed.
             OutboxError: a slot is not later than the group's last one.
         """
         stamp = self._stamp()
         with self._store.transaction() as db:
+            if entries:
+                self._refuse_when_full()
             sealed = [self._admit(db, entry, stamp) for entry in entries]
         return any(sealed)
 
@@ -196,6 +223,40 @@ class Outbox:
         if sealed and self._seals % _PRUNE_EVERY_SEALS == 0:
             self.shelf.prune_older_than(self._keep_days, self._clock.now_ms())
         return sealed
+
+    def make_space(self) -> Freed:
+        """Delete the oldest copies; where there are none, give up records that are not acknowledged, if that may be.
+
+        Raises:
+            OutboxFullError: the disk has no space left even for that.
+        """
+        copies = self._release_oldest_copies()
+        if copies:
+            return Freed(copies, 0)
+        with self._store.transaction() as db:
+            return Freed(0, self._surrender.give_up(db))
+
+    def _release_oldest_copies(self) -> int:
+        newest = self._store.db.execute(
+            "SELECT sealed_ms FROM record WHERE acked = 1 AND alone = 0 ORDER BY stream, seq LIMIT 1 OFFSET ?",
+            (_COPIES_AT_ONCE - 1,),
+        ).fetchone()
+        return (newest and self.shelf.prune(newest[0] + 1)) or self.release_copies()
+
+    def _refuse_when_full(self) -> None:
+        # Only what is new is held off: seals, births and acks go on, or a full outbox could not empty itself.
+        if self._used_bytes() > self._bounds.max_bytes:
+            raise OutboxFullError(
+                f"outbox {self._store.path} holds the {self._bounds.max_bytes} bytes that it may and nothing is left "
+                f"to give up (policy {self._bounds.policy}): connect broker and ingest, reading goes on by itself"
+            )
+
+    def _used_bytes(self) -> int:
+        (used,) = self._store.db.execute(
+            "SELECT (page_count - freelist_count) * page_size "
+            "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
+        ).fetchone()
+        return int(used)
 
     def release_copies(self) -> int:
         """Delete every copy that is acknowledged, to make space; tells how many records went."""

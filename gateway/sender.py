@@ -231,7 +231,8 @@ class Sender:
             at, vain = record.position, self._vain.get(record.position.stream, 0)
             if record.through <= vain:
                 # They stay on the disk, but a stream that can get no ack must not keep those behind it for ever.
-                self._cursor = Position(at.stream, vain)
+                # Not beyond a record that stands for others: it begins below `vain` and may end above it.
+                self._cursor = Position(at.stream, vain) if vain == INT64_MAX else at
                 continue
             records.append(record)
             self._flight.append((at, record.through))

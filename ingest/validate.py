@@ -222,7 +222,7 @@ def unusable(body: record.Record | RecordError, view: StreamView) -> str | None:
         return "birth-held"
     if view.birth is None:
         return "no-birth"
-    if isinstance(body, record.Readings) and record.misfit(body, view.birth) is not None:
+    if isinstance(body, record.Readings | record.Dropped) and record.misfit(body, view.birth) is not None:
         return "shape"
     return None
 

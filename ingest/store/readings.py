@@ -201,6 +201,7 @@ class _Collector:
                 self._absent(parsed, parsed.group, Quality.from_label(parsed.reason), RANK_GAP)
             case record.Dropped():
                 self._absent(parsed, None, Quality.from_label(parsed.kind), RANK_GIVEN_UP)
+                self._read(parsed)  # what a thinned record keeps goes before its own absence
 
     def _exclusion(self, parsed: record.Record) -> str | None:
         birth = self._birth
@@ -208,7 +209,7 @@ class _Collector:
             return "no-birth"
         if birth.mode != "live":
             return "test-mode"
-        if isinstance(parsed, record.Readings) and record.misfit(parsed, birth) is not None:
+        if isinstance(parsed, record.Readings | record.Dropped) and record.misfit(parsed, birth) is not None:
             return "shape"
         return None
 
@@ -221,7 +222,7 @@ class _Collector:
                 self._maps[digest] = parse_device_map(text, f"device map {digest}")
         self._bindings = bind(birth, self._maps)
 
-    def _read(self, readings: record.Readings) -> None:
+    def _read(self, readings: record.Readings | record.Dropped) -> None:
         synced = readings.clock.state is ClockState.SYNCHRONISED
         longest_ms = int(LONGEST_SKEW_MS * min(max(self._births[-1].time_factor, 1), _FASTEST))
         for part in readings.groups:

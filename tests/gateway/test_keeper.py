@@ -8,6 +8,7 @@ import pytest
 from gateway.entries import Entry
 from gateway.errors import OutboxError, OutboxFullError
 from gateway.keeper import Keeper
+from gateway.outbox import Freed
 from gateway.status import Faults
 
 
@@ -16,7 +17,7 @@ class TellingOutbox:
 
     def __init__(self) -> None:
         self.commits: list[list[Entry]] = []
-        self.copies = 0
+        self.copies, self.spare = 0, 0
         self.full = False
         self.refused: Entry | None = None
 
@@ -28,10 +29,11 @@ class TellingOutbox:
         self.commits.append(list(entries))
         return len(self.commits) % 2 == 0
 
-    def release_copies(self) -> int:
-        released, self.copies = self.copies, 0
-        self.full = self.full and not released
-        return released
+    def make_space(self) -> Freed:
+        freed = Freed(self.copies, 0 if self.copies else self.spare)
+        self.copies, self.spare = 0, 0 if freed.given_up else self.spare
+        self.full = self.full and not (freed.copies or freed.given_up)
+        return freed
 
 
 @pytest.fixture
@@ -135,6 +137,19 @@ def test_copies_of_acknowledged_records_are_given_up_before_reading_stops(outbox
     kept(work)
     assert outbox.commits == [[slot(0)]]
     assert "7 copies of acknowledged records were deleted" in caplog.text
+
+
+def test_records_that_were_given_up_stay_in_the_status(outbox, kept, slot):
+    outbox.full, outbox.spare = True, 12
+
+    async def work(keeper, faults):
+        await keeper.commit([slot(0)])
+        await keeper.commit([slot(1)])
+        assert list(faults.texts) == ["records-given-up"]
+        assert "12 records were given up" in faults.texts["records-given-up"]
+
+    kept(work)
+    assert outbox.commits == [[slot(0)], [slot(1)]]
 
 
 def test_whoever_sends_is_woken_when_a_commit_sealed_a_record(kept, slot):

@@ -84,6 +84,22 @@ POINTS = {
         told("sealed " + outbox.shelf.digest_at(outbox.state().stream, 2))
         die()
     """,
+    "in the middle of giving records up": """
+        outbox.commit([slot(0)]); told("slot 0")
+        outbox.seal()
+        outbox.commit([slot(1)]); told("slot 1")
+        outbox.seal()
+        told("sealed " + outbox.shelf.digest_at(outbox.state().stream, 2))
+        told("sealed " + outbox.shelf.digest_at(outbox.state().stream, 3))
+        class Dying:
+            def __init__(self, db): self.db = db
+            def __getattr__(self, name): return getattr(self.db, name)
+            def execute(self, sql, *args):
+                if sql == "COMMIT" and self.db.execute("SELECT 1 FROM record WHERE kind = 'thinned'").fetchone(): die()
+                return self.db.execute(sql, *args)
+        outbox._store._db = Dying(outbox._store._db)
+        outbox.make_space()
+    """,
     "after the ack came, before anything is deleted": """
         outbox.commit([slot(0)]); told("slot 0")
         outbox.commit([slot(1)]); told("slot 1")
