@@ -1,7 +1,7 @@
 """The whole gateway against a meter, a broker and a small ingest, all real and on loopback."""
 
-import contextlib
 import asyncio
+import contextlib
 import json
 import signal
 import socket
