@@ -39,7 +39,9 @@ def settings(tmp_path, free_port, monkeypatch):
     return make
 
 
-def test_a_scrape_shows_each_device_and_the_queue_of_a_gateway_without_a_broker(meter, settings, free_port, tmp_path):
+def test_a_scrape_shows_each_device_and_the_queue_of_a_gateway_without_a_broker(
+    meter, settings, free_port, tmp_path, wait_until
+):
     port = free_port()
     devices = device(tmp_path, "meter-1", meter.port, 1) + device(tmp_path, "meter-2", meter.port, 2)
     meter.excepting.add(2)
@@ -48,11 +50,10 @@ def test_a_scrape_shows_each_device_and_the_queue_of_a_gateway_without_a_broker(
     async def live() -> None:
         stop = asyncio.Event()
         work = asyncio.create_task(run(settings(port, devices), stop))
-        async with asyncio.timeout(20):
-            while len(meter.asked) < 20:  # noqa: ASYNC110 - it looks at a meter in another thread
-                await asyncio.sleep(0.01)
-            while shown.get("sakugen_gateway_queue_records", 0) < 3:
-                shown.update(await asyncio.to_thread(scrape, port))
+        await asyncio.to_thread(wait_until, lambda: len(meter.asked) >= 20)
+        await asyncio.to_thread(
+            wait_until, lambda: shown.update(scrape(port)) or shown["sakugen_gateway_queue_records"] > 2
+        )
         stop.set()
         await work
 

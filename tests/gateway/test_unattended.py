@@ -48,7 +48,7 @@ def test_everything_is_written_into_the_data_folder(meter, free_port, tmp_path, 
 
 
 def test_faults_that_last_are_logged_when_they_begin_and_not_at_every_slot(
-    meter, free_port, tmp_path, monkeypatch, caplog
+    meter, free_port, tmp_path, monkeypatch, caplog, wait_until
 ):
     async def fail_for_one(group, slot_ms, reader, clock):
         if group.name == "meter-3/all":
@@ -65,9 +65,7 @@ def test_faults_that_last_are_logged_when_they_begin_and_not_at_every_slot(
     async def live() -> None:
         stop = asyncio.Event()
         work = asyncio.create_task(run(settings, stop))
-        async with asyncio.timeout(20):
-            while len(meter.asked) < 40:  # noqa: ASYNC110 - it looks at a meter in another thread
-                await asyncio.sleep(0.01)
+        await asyncio.to_thread(wait_until, lambda: len(meter.asked) >= 40)
         stop.set()
         await work
 

@@ -71,14 +71,8 @@ def test_a_full_queue_of_the_service_manager_does_not_stop_the_gateway(listener)
     assert heard(listener)
 
 
-async def _until(condition, deadline_s: float = 15.0) -> None:
-    async with asyncio.timeout(deadline_s):
-        while not condition():  # noqa: ASYNC110 - it looks at a meter in another thread
-            await asyncio.sleep(0.01)
-
-
 def test_a_running_gateway_is_ready_and_alive_until_one_group_hangs_although_the_other_reads_on(
-    listener, meter, free_port, tmp_path, monkeypatch
+    listener, meter, free_port, tmp_path, monkeypatch, wait_until
 ):
     hang, started = asyncio.Event(), False
 
@@ -98,16 +92,20 @@ def test_a_running_gateway_is_ready_and_alive_until_one_group_hangs_although_the
         nonlocal started
         stop = asyncio.Event()
         work = asyncio.create_task(run(settings, stop))
-        await _until(lambda: messages.extend(heard(listener)) or messages.count("WATCHDOG=1") >= 5)
+        await asyncio.to_thread(
+            wait_until, lambda: messages.extend(heard(listener)) or messages.count("WATCHDOG=1") >= 5
+        )
         started = True
         asked = len(meter.asked)
-        await _until(lambda: len(meter.asked) >= asked + 5)  # what was under way before is through
+        await asyncio.to_thread(
+            wait_until, lambda: len(meter.asked) >= asked + 5
+        )  # what was under way before is through
         heard(listener)
         asked = len(meter.asked)
-        await _until(lambda: len(meter.asked) >= asked + 20)
+        await asyncio.to_thread(wait_until, lambda: len(meter.asked) >= asked + 20)
         assert heard(listener) == []
         hang.set()
-        await _until(lambda: "WATCHDOG=1" in heard(listener))
+        await asyncio.to_thread(wait_until, lambda: "WATCHDOG=1" in heard(listener))
         stop.set()
         await work
 
