@@ -108,7 +108,8 @@ class Agent:
         """Work until `stop` is set."""
         with self._outbox:
             async with AsyncExitStack() as stack:
-                keeper = Keeper(self._outbox, self._faults, self._wake, self._watchdog.alive)
+                slot_s = _shortest_slot_s(self._settings, self._clock.factor)
+                keeper = Keeper(self._outbox, self._faults, self._wake, self._watchdog.alive, slot_s)
                 self._keeper = await stack.enter_async_context(keeper)
                 self._uplink = Uplink(
                     self._settings, self._clock, self._keeper, self._sender, self._faults, self._silent
@@ -218,6 +219,10 @@ class Agent:
 
     def _silent(self) -> list[str]:
         return self._rounds.silent()
+
+
+def _shortest_slot_s(settings: GatewaySettings, factor: float) -> float:
+    return min(group.interval_s for device in settings.device for group in device.group) / factor
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

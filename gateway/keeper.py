@@ -18,10 +18,10 @@ from gateway.status import Faults
 
 _LOG = logging.getLogger("gateway.outbox")
 _FULL_RETRY_S = 2.0
-_QUIET_S = 0.02
-"""Once nothing has come for so long, what waits is committed [s]."""
-_GATHER_S = 0.2
-"""However much goes on coming, nothing waits longer for its commit [s]."""
+_QUIET_S, _QUIET_SHARE = 0.02, 1 / 50
+"""Once nothing has come for so long, what waits is committed [s]; at most this share of the time between slots."""
+_GATHER_S, _GATHER_SHARE = 0.2, 1 / 5
+"""However much goes on coming, nothing waits longer for its commit [s]; at most this share of the time between slots."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +36,7 @@ class Keeper:
         faults: Faults,
         on_sealed: Callable[[], None],
         on_full: Callable[[], None] = lambda: None,
+        slot_s: float = 1.0,
     ) -> None:
         """Remember whom to serve.
 
@@ -44,7 +45,10 @@ class Keeper:
             faults: where a full disk is shown.
             on_sealed: called in the event loop after a commit that sealed a record.
             on_full: called in the event loop each time that a commit found the disk full; it is tried again.
+            slot_s: the shortest time between two slots of a poll group, in real time [s].
         """
+        self._quiet_s = min(_QUIET_S, slot_s * _QUIET_SHARE)
+        self._gather_s = min(_GATHER_S, slot_s * _GATHER_SHARE)
         self.outbox = outbox
         self._faults = faults
         self._on_sealed = on_sealed
@@ -104,10 +108,10 @@ class Keeper:
     async def _gather(self) -> None:
         """Let the readings of one slot come in: they share a flush, and a card bears only so many."""
         loop = asyncio.get_running_loop()
-        until_s, seen = loop.time() + _GATHER_S, 0
+        until_s, seen = loop.time() + self._gather_s, 0
         while seen < len(self._waiting) and loop.time() < until_s:
             seen = len(self._waiting)
-            await asyncio.sleep(_QUIET_S)
+            await asyncio.sleep(self._quiet_s)
 
     async def _commit_apart(self, batch: Sequence[tuple[Sequence[Entry], asyncio.Future[None]]]) -> None:
         """One group's refused entry must not cost the others theirs."""

@@ -179,3 +179,9 @@ def test_a_damaged_file_reaches_whoever_commits_and_ends_the_keeper(outbox, slot
                 await running
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("slot_s", "quiet_s", "gather_s"), [(900.0, 0.02, 0.2), (0.1, 0.002, 0.02)])
+def test_gathering_takes_only_a_share_of_the_time_between_slots(outbox, slot_s, quiet_s, gather_s):
+    keeper = Keeper(outbox, Faults(), lambda: None, slot_s=slot_s)
+    assert (keeper._quiet_s, keeper._gather_s) == pytest.approx((quiet_s, gather_s))
