@@ -21,7 +21,7 @@ _FULL_RETRY_S = 2.0
 _QUIET_S, _QUIET_SHARE = 0.02, 1 / 50
 """Once nothing has come for so long, what waits is committed [s]; at most this share of the time between slots."""
 _GATHER_S, _GATHER_SHARE = 0.2, 1 / 5
-"""However much goes on coming, nothing waits longer for its commit [s]; at most this share of the time between slots."""
+"""However much goes on coming, nothing waits longer for its commit [s]; at most this share of that time."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
