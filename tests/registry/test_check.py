@@ -155,7 +155,13 @@ def test_a_statement_of_another_shape_claims_nothing_that_can_be_repeated(forger
 
 @pytest.mark.parametrize(
     ("path", "value"),
-    [(("period", "id"), {}), (("engine", "ruleset"), {}), (("engine", "ruleset"), "x"), (("evidence", "held"), None)],
+    [
+        (("period", "id"), {}),
+        (("period", "id"), None),
+        (("engine", "ruleset"), {}),
+        (("engine", "ruleset"), "x"),
+        (("evidence", "held"), None),
+    ],
 )
 def test_what_computing_anew_starts_from_must_be_there(forgery, signers, path, value):
     document = forgery.statement()
@@ -250,6 +256,12 @@ def test_a_statement_that_replaces_another_names_it(forgery, signers):
     assert forgery.check(signers.ring).ok
     forgery.state(forgery.statement() | {"supersedes": "the old one"})
     assert "/supersedes: stated 'the old one'" in forgery.failed(signers.ring)["statement"]
+
+
+@pytest.mark.parametrize("supersedes", [5, "", "0" * 63, {}])
+def test_what_a_statement_replaces_is_named_by_a_digest(forgery, signers, supersedes):
+    forgery.state(forgery.statement() | {"supersedes": supersedes})
+    assert "/supersedes: stated" in forgery.failed(signers.ring)["statement"]
 
 
 def test_another_type_of_statement_is_not_passed_as_this_one(forgery, signers):

@@ -57,6 +57,18 @@ def test_records_given_up_are_two_ways_through_the_chain(plant):
     assert _shape([must_be_signed(runs)]) == [[1, 3, 3, 5]]
 
 
+def test_a_record_and_what_was_put_in_its_place_both_follow_what_was_put_in_place_of_others(plant):
+    """The journal had 1 to 5 when the outbox gave up 3 and 4, and then 5 and 6."""
+    plant.birth()
+    plant.days(START_MS, 30)
+    whole = list(plant.records)
+    given_up = (whole[2:4], whole[4:6])
+    substitutes = [plant.instead_of(lost, START_MS, START_MS + 30 * HOUR_MS) for lost in given_up]
+    runs = chained_runs(_links([*whole[:5], *substitutes]))
+    assert _shape(runs) == [[1, 2, 3, 4, 5], [3], [5]]
+    assert broken_links(runs) == []
+
+
 def test_a_changed_record_breaks_the_chain_behind_it(plant):
     plant.birth()
     plant.days(START_MS, 24)

@@ -70,6 +70,20 @@ def test_as_many_held_records_as_are_missing_explain_a_hole_and_no_fewer(stream)
     assert _missed(stream, {HELD, (*HELD[:2], 4)}) == []
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        ("mongolia-farm/gw-other", HELD[1], 4),
+        (HELD[0], "01KDMZNGG028T5CY4TQKFF04HN", 4),
+        (*HELD[:2], 2),
+        (*HELD[:2], 5),
+    ],
+)
+def test_a_held_record_of_elsewhere_explains_no_hole(stream, other):
+    del stream[2:4]
+    assert len(_missed(stream, {HELD, other})) == 1
+
+
 def test_a_record_that_stands_for_others_leaves_no_hole(plant):
     plant.birth()
     plant.days(START_MS, 18)
