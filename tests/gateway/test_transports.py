@@ -190,7 +190,7 @@ def test_how_much_of_the_bus_time_at_9600_baud_is_frames_silence_and_devices():
 
     # The best of three: other processes may take the processor away, never give time back.
     share = max(asyncio.run(live()) for _ in range(3))
-    print(f"RTU, 9600 baud, 10 meters x 10 registers: {share:.1%} of the time is what no master could save; target 90 %")
+    print(f"RTU, 9600 baud, 10 meters x 10 registers: {share:.1%} is what no master could save; target 90 %")
 
 
 @pytest.mark.parametrize(
