@@ -3,8 +3,10 @@
 A peer that is not installed skips the test, unless SAKUGEN_REQUIRE_REAL=1 (set by .ci/run), which makes that a failure.
 """
 
+import contextlib
 import http.client
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -45,9 +47,12 @@ def wait_until() -> WaitUntil:
 
 
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    # Below the range that the system draws from for outgoing connections: one of those could take it before it is used.
+    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((LOOPBACK, port))
+            return port
+    pytest.fail("none of a hundred ports is free")
 
 
 @pytest.fixture(scope="session")

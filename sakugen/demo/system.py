@@ -5,9 +5,10 @@ the demonstration.
 """
 
 import asyncio
+import random
 import socket
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from sakugen.demo.sites import SITES
 from sakugen.processes import Child
 
 _LOOPBACK = "127.0.0.1"
+_PORTS = range(20_000, 32_000)
 _READY_WITHIN_S = 90.0
 _DRAIN_WITHIN_S = 60.0
 
@@ -47,14 +49,14 @@ def choose_ports(broker: Broker | None = None) -> Ports:
 
 
 def _free_ports() -> Ports:
-    holders = [socket.socket() for _ in range(3 + len(SITES))]
-    try:
-        for holder in holders:
-            holder.bind((_LOOPBACK, 0))
-        numbers = [int(holder.getsockname()[1]) for holder in holders]
-    finally:
-        for holder in holders:
-            holder.close()
+    numbers = []
+    # Below the range that the system draws from for outgoing connections: one of those could take it before it is used.
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((_LOOPBACK, port))
+            numbers.append(port)
+        if len(numbers) == 3 + len(SITES):
+            break
     plants = {site.project: number for site, number in zip(SITES, numbers[3:], strict=True)}
     return Ports(broker=numbers[0], registry=numbers[1], console=numbers[2], plants=plants)
 
