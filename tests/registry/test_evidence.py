@@ -146,6 +146,15 @@ def test_device_maps_come_from_the_births(plant):
     assert list(map_texts(_links(plant.records)).values()) == [plant.map_text]
 
 
+def test_device_maps_are_listed_by_digest_whichever_came_first(plant):
+    for model in range(5):
+        plant.map_text = plant.map_text.replace("Revenue", f"Revenue {model}")
+        plant.birth()
+    digests = list(map_texts(_links(plant.records)))
+    assert len(digests) == 5
+    assert digests == sorted(digests)
+
+
 def test_a_record_is_judged_by_the_last_instant_it_speaks_of(plant):
     plant.birth()
     plant.days(START_MS, 6)
