@@ -347,6 +347,8 @@ def _parts(value):
     elif isinstance(value, tuple):
         for member in value:
             yield from _parts(member)
+    elif isinstance(value, Fraction):
+        yield from (value.numerator, value.denominator)
 
 
 def test_no_number_of_numpy_s_leaves_compute(solar):
