@@ -9,6 +9,7 @@ DECISION_PARTS = ["Objective", "Is", "Is not", "Why"]
 README_PARTS = ["enters", "leaves", "never", "alone"]
 CHANGELOG_PARTS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+TEST_NAME = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -58,6 +59,17 @@ def test_every_link_to_a_file_of_ours_leads_somewhere(root, texts):
         if not (root / path.parent / target.partition("#")[0]).exists()
     ]
     assert broken == []
+
+
+def test_every_test_that_a_document_names_exists(root, texts):
+    missing = [
+        f"{path}: {file}::{name}"
+        for path, text in texts
+        if path.suffix == ".md"
+        for file, name in TEST_NAME.findall(text)
+        if not (root / file).is_file() or (name and f"def {name}(" not in (root / file).read_text())
+    ]
+    assert missing == []
 
 
 # What the first screen promises has to be a target of the Makefile.
