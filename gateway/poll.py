@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from gateway.decoder import GroupDecoder
 from gateway.entries import SlotReading
 from gateway.schedule import late_ms
 from metering.clock import Clock
-from metering.decode import Block, Place, decode, place_of, words_there
+from metering.decode import Block
 from metering.devicemap import Register
 from metering.quality import Quality
 
@@ -47,12 +48,11 @@ class PollGroup:
     registers: tuple[Register, ...]
     """One a point, in birth order."""
     blocks: tuple[Block, ...]
-    places: tuple[Place | None, ...] = field(init=False, compare=False)
-    """Where the words of each register are."""
+    decoder: GroupDecoder = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Find the registers once, not at every slot."""
-        object.__setattr__(self, "places", tuple(place_of(register, self.blocks) for register in self.registers))
+        object.__setattr__(self, "decoder", GroupDecoder(self.registers, self.blocks))
 
 
 async def poll(group: PollGroup, slot_ms: int, reader: Reader, clock: Clock) -> SlotReading:
@@ -87,30 +87,11 @@ def reading_of(group: PollGroup, slot_ms: int, answers: Sequence[Answer], factor
     """
     sent_ms = min(answer.sent_ms for answer in answers) - slot_ms
     received_ms = max(answer.received_ms for answer in answers) - slot_ms
-    late = received_ms > late_ms(group.interval_ms, factor)
-    values: list[int | None] = []
-    quality: list[tuple[int, Quality]] = []
-    for index, register in enumerate(group.registers):
-        outcome = _outcome(register, group.places[index], answers)
-        if isinstance(outcome, Quality):
-            values.append(None)
-            quality.append((index, outcome))
-        else:
-            values.append(outcome)
-            if late:
-                quality.append((index, Quality.LATE_READ))
+    values, reasons = group.decoder.decode([(answer.words, answer.quality) for answer in answers])
+    if received_ms > late_ms(group.interval_ms, factor):
+        reasons = {point: reasons.get(point, Quality.LATE_READ) for point in range(len(values))}
     raw = _raw(group.blocks, answers)
-    return SlotReading(group.name, slot_ms, sent_ms, received_ms, tuple(values), tuple(quality), raw)
-
-
-def _outcome(register: Register, place: Place | None, answers: Sequence[Answer]) -> int | Quality:
-    if place is None:
-        return Quality.BAD_FRAME
-    answer = answers[place.block]
-    if answer.words is None:
-        return answer.quality
-    found = words_there(register, place, answer.words)
-    return Quality.BAD_FRAME if found is None else decode(register, *found)
+    return SlotReading(group.name, slot_ms, sent_ms, received_ms, tuple(values), tuple(sorted(reasons.items())), raw)
 
 
 def _raw(blocks: Sequence[Block], answers: Sequence[Answer]) -> bytes:
