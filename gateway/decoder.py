@@ -15,9 +15,6 @@ from metering.quality import Quality
 
 _FORMATS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
 
-Words = Sequence[int]
-
-
 @dataclass(frozen=True, slots=True)
 class _Plain:
     """A point whose register is a number of the block's struct."""
@@ -34,8 +31,8 @@ class _Plain:
 class _Part:
     """What one block holds."""
 
-    words: struct.Struct
     numbers: struct.Struct
+    """Its plain numbers, out of all its bytes."""
     plain: tuple[_Plain, ...]
     others: tuple[tuple[int, Place], ...]
     """Points that need `metering.decode`."""
@@ -61,25 +58,25 @@ class GroupDecoder:
             for at, block in enumerate(blocks)
         )
 
-    def decode(self, answers: Sequence[tuple[Words | None, Quality]]) -> tuple[list[int | None], dict[int, Quality]]:
+    def decode(self, answers: Sequence[tuple[bytes | None, Quality]]) -> tuple[list[int | None], dict[int, Quality]]:
         """Decode the answers of one slot.
 
         Args:
-            answers: for each block its words, or None and why there are none.
+            answers: for each block its words as the wire has them, big-endian, or None and why there are none.
 
         Returns:
             For each point its value [quanta] or None, and the reason of each None by point.
         """
         values: list[int | None] = [None] * len(self._registers)
         reasons = dict.fromkeys(self._nowhere, Quality.BAD_FRAME)
-        for part, (words, quality) in zip(self._parts, answers, strict=True):
-            if words is None:
+        for part, (data, quality) in zip(self._parts, answers, strict=True):
+            if data is None:
                 reasons |= dict.fromkeys((point for point, _ in part.points), quality)
                 continue
             slowly = part.points
-            if 2 * len(words) == part.words.size:
+            if len(data) == part.numbers.size:
                 slowly = part.others
-                numbers = part.numbers.unpack(part.words.pack(*words))
+                numbers = part.numbers.unpack(data)
                 for plain in part.plain:
                     number = numbers[plain.number]
                     quanta = number * plain.step
@@ -89,6 +86,7 @@ class GroupDecoder:
                         values[plain.point] = quanta
                     else:
                         reasons[plain.point] = Quality.OUT_OF_RANGE
+            words = struct.unpack(f">{len(data) // 2}H", data) if slowly else ()
             for point, place in slowly:
                 found = words_there(self._registers[point], place, words)
                 outcome = Quality.BAD_FRAME if found is None else decode(self._registers[point], *found)
@@ -113,8 +111,7 @@ class GroupDecoder:
             else:
                 others.append((point, place))
         form += f"{2 * (block.count - end)}x"
-        words = struct.Struct(f">{block.count}H")
-        return _Part(words, struct.Struct(form), tuple(plain), tuple(others), tuple(points))
+        return _Part(struct.Struct(form), tuple(plain), tuple(others), tuple(points))
 
 
 def _is_plain(register: Register) -> bool:

@@ -87,16 +87,15 @@ def reading_of(group: PollGroup, slot_ms: int, answers: Sequence[Answer], factor
     """
     sent_ms = min(answer.sent_ms for answer in answers) - slot_ms
     received_ms = max(answer.received_ms for answer in answers) - slot_ms
-    values, reasons = group.decoder.decode([(answer.words, answer.quality) for answer in answers])
+    packed = [None if answer.words is None else _packed(answer.words) for answer in answers]
+    values, reasons = group.decoder.decode([(data, answers[at].quality) for at, data in enumerate(packed)])
     if received_ms > late_ms(group.interval_ms, factor):
         reasons = {point: reasons.get(point, Quality.LATE_READ) for point in range(len(values))}
-    raw = _raw(group.blocks, answers)
+    # Zeros stand for a block without an answer, so that the others keep their place.
+    blank = [bytes(2 * block.count) for block in group.blocks] if None in packed else ()
+    raw = b"".join(data or blank[at] for at, data in enumerate(packed)) if any(packed) else b""
     return SlotReading(group.name, slot_ms, sent_ms, received_ms, tuple(values), tuple(sorted(reasons.items())), raw)
 
 
-def _raw(blocks: Sequence[Block], answers: Sequence[Answer]) -> bytes:
-    """Words of all blocks; zeros stand for a block without an answer, so that the others keep their place."""
-    if all(answer.words is None for answer in answers):
-        return b""
-    words = [word for block, answer in zip(blocks, answers, strict=True) for word in answer.words or (0,) * block.count]
+def _packed(words: Sequence[int]) -> bytes:
     return struct.pack(f">{len(words)}H", *words)

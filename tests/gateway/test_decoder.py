@@ -1,5 +1,6 @@
 """The quick way to a value agrees with `metering.decode`, whatever the registers are and whatever words come."""
 
+import struct
 from fractions import Fraction
 
 from hypothesis import given
@@ -51,6 +52,10 @@ def one_by_one(register: Register, answers) -> int | Quality:
     return Quality.BAD_FRAME if found is None else decode(register, *found)
 
 
+def packed(words) -> bytes | None:
+    return None if words is None else struct.pack(f">{len(words)}H", *words)
+
+
 def answers() -> st.SearchStrategy[tuple]:
     return st.tuples(
         *(
@@ -66,7 +71,7 @@ def answers() -> st.SearchStrategy[tuple]:
 
 @given(st.lists(registers(), max_size=12), answers())
 def test_every_register_gives_what_decoding_it_alone_gives(several, came):
-    values, reasons = GroupDecoder(several, BLOCKS).decode(came)
+    values, reasons = GroupDecoder(several, BLOCKS).decode([(packed(words), quality) for words, quality in came])
     expected = [one_by_one(register, came) for register in several]
     assert [reasons.get(at, value) for at, value in enumerate(values)] == expected
     assert set(reasons) == {at for at, value in enumerate(values) if value is None}
@@ -82,6 +87,6 @@ def test_whole_numbers_of_a_full_block_are_taken_without_decoding_them_one_by_on
         for address in (0, 2, 2, 10)
     ]  # fmt: skip
     words = (0, 7, 0x8000, 0, 0, 0, 0, 0, 0, 0, 0xFFFF, 0xFFFF)
-    values, reasons = GroupDecoder(plain, [BLOCKS[0]]).decode([(words, Quality.OK)])
+    values, reasons = GroupDecoder(plain, [BLOCKS[0]]).decode([(packed(words), Quality.OK)])
     assert values == [7_000, None, None, -1_000]
     assert reasons == {1: Quality.SENTINEL, 2: Quality.SENTINEL}
