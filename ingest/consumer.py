@@ -136,15 +136,26 @@ class Consumer:
             if self._client is not None and self._accepted and message.epoch == self.epoch and message.qos:
                 self._client.ack(message.mid, message.qos)
 
-    def close(self) -> None:
-        """Say that we go, and go."""
+    def leave(self) -> None:
+        """Say that we go, and go; the broker keeps the session, and the next `poll` comes back to it."""
         if self._client is not None and self.connected:
             self.publish(self._topic, self._offline, retain=True)
             deadline_ms = self._clock.mono_ms() + _CLOSE_WITHIN_MS
             while self._unconfirmed and self._clock.mono_ms() < deadline_ms:
                 self._pump(0.05)
             self._disconnect()
-        self._client = None
+        self._client, self._accepted, self.connected, self._unconfirmed = None, False, False, 0
+        self._queue.clear()
+        self._queued_bytes = 0
+
+    def rest(self, timeout_s: float) -> None:
+        """Wait without reading [s, real time]; `wake` ends it."""
+        if select.select([self._wake_read], [], [], timeout_s)[0]:
+            self._wake_read.recv(4096)
+
+    def close(self) -> None:
+        """Leave for good."""
+        self.leave()
         self._wake_read.close()
         self._wake_write.close()
 

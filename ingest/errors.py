@@ -2,7 +2,9 @@
 
 IngestError
 ├── JournalError            a file that is not a journal this software can use
-│   └── JournalInUseError   another process has the journal open for writing
+│   ├── JournalInUseError   another process has the journal open for writing
+│   ├── JournalFullError    there is no space for another record now
+│   └── MonthError          the file of a closed month is missing or was changed
 ├── AdoptError              `ingest adopt` asked for something that makes no sense
 ├── SessionTakenError       another client connected under this shard's client id
 └── InfluxError             InfluxDB did not take what was written; the base is retryable
@@ -24,6 +26,16 @@ class JournalInUseError(JournalError):
     """The journal's lock is held: one process writes, and it alone."""
 
     retryable = True
+
+
+class JournalFullError(JournalError):
+    """The disk took no more; nothing of the batch is stored, and the same can be tried again when there is space."""
+
+    retryable = True
+
+
+class MonthError(JournalError):
+    """The file of a closed month is missing, or is not what the journal lists; the message names it."""
 
 
 class AdoptError(IngestError):

@@ -16,6 +16,7 @@ from types import FrameType
 from ingest import acks
 from ingest.config import IngestSettings
 from ingest.consumer import Consumer, Message
+from ingest.errors import JournalFullError
 from ingest.forward import Forwarder
 from ingest.intake import Intake, Outcome
 from ingest.store.influx import LazyWriter
@@ -30,6 +31,7 @@ from metering.topics import ack_topic
 log = logging.getLogger(__name__)
 
 _KEYS_LOOK_MS = 1000
+_LOOK_FOR_SPACE_S = 1.0
 
 
 class TrustedKeys:
@@ -103,9 +105,29 @@ class Service:
         self._intake = Intake(journal, refused_limit_bytes)
         self._book = acks.AckBook()
         self._epoch = 0
+        self.disk_full = False
+        """Nothing is read while the disk takes nothing."""
 
     def step(self) -> None:
-        """Wait a moment for messages, then store → fsync → ack → PUBACK."""
+        """Wait a moment for messages, then store → fsync → ack → PUBACK; while the disk is full, wait for space."""
+        if self.disk_full and not self._space_again():
+            return
+        try:
+            self._take_and_acknowledge()
+        except JournalFullError as error:
+            self.disk_full = True
+            log.error("nothing is read until there is space again: %s", error)  # noqa: TRY400 - a sentence
+            # What was read has no PUBACK: the broker's session keeps it, and so do the gateways.
+            self._consumer.leave()
+
+    def _space_again(self) -> bool:
+        self._consumer.rest(_LOOK_FOR_SPACE_S)
+        if self._journal.has_space():
+            self.disk_full = False
+            log.info("the disk takes records again")
+        return not self.disk_full
+
+    def _take_and_acknowledge(self) -> None:
         # Without a connection no ack is due, and one that waits must not make this loop spin.
         wait_ms = self._book.wait_ms(self._clock.mono_ms()) if self._consumer.connected else acks.THROTTLE_MS
         messages = self._consumer.poll(wait_ms / 1000)

@@ -6,6 +6,7 @@ corrupt a WAL file when two connections checkpoint and write, so no other connec
 
 import fcntl
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,14 +15,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from ingest.errors import JournalError, JournalInUseError
-from ingest.store.schema import APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from ingest.errors import JournalError, JournalFullError, JournalInUseError
+from ingest.store.schema import ADDED, APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from metering.record import MAX_RECORD_BYTES
 from metering.topics import GatewayId
 from metering.ulid import new_ulid
 
 REFUSED_LIMIT_BYTES: Final = 100_000_000
 REFUSED_LIMIT_ROWS: Final = 10_000
+_NO_ROOM_BYTES: Final = 65_536
+_ROOM_BYTES: Final = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +153,34 @@ class Journal:
         """Store what is written inside all at once; it is on disk when this returns, or none of it is stored.
 
         Raises:
-            JournalError: when the disk is full or broken.
+            JournalFullError: when the disk is full.
+            JournalError: when it is broken.
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
             yield
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            raise JournalError(f"{self.path}: cannot be written: {error}; nothing of this was acknowledged") from error
+            kind = JournalFullError if _is_full(self.path, error) else JournalError
+            raise kind(f"{self.path}: cannot be written: {error}; nothing of this was acknowledged") from error
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+
+    def has_space(self) -> bool:
+        """Whether there is room for some batches again, and a commit shows it.
+
+        Raises:
+            JournalError: when the disk is broken.
+        """
+        if shutil.disk_usage(self.path.parent).free < _ROOM_BYTES:
+            return False  # a little would be full again at once
+        try:
+            with self.transaction():
+                self._set_meta("journal", self.journal_id)
+        except JournalFullError:
+            return False
+        return True
 
     # --- what is there --------------------------------------------------------------------------------------------
 
@@ -359,3 +379,12 @@ def _prepare(connection: sqlite3.Connection, path: Path, now_ms: int) -> None:
         connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA};COMMIT;")
     # A kill between the two statements leaves tables without a name: the next start gives it.
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", (new_ulid(now_ms),))
+def _is_full(path: Path, error: sqlite3.Error) -> bool:
+    """Whether there was no space: SQLite says so, or calls it an I/O error when its shared memory or a sync met it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code == sqlite3.SQLITE_FULL or (
+        code == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < _NO_ROOM_BYTES
+    )
+
+
+    connection.executescript(f"BEGIN IMMEDIATE;{ADDED};COMMIT;")

@@ -70,3 +70,17 @@ CREATE TABLE incidents (
     UNIQUE (code, site, gateway, stream)
 );
 """
+
+# replays: held records that became usable later, in that order: a cursor for forwarders, which are past their rows.
+# claims: which points each gateway reads, as its newest live birth says.
+ADDED: Final = """
+CREATE TABLE IF NOT EXISTS replays (
+    id INTEGER PRIMARY KEY, record INTEGER NOT NULL UNIQUE, reason TEXT, replayed_ms INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS claims (
+    project TEXT NOT NULL, point TEXT NOT NULL, measurand TEXT NOT NULL, site TEXT NOT NULL, gateway TEXT NOT NULL,
+    PRIMARY KEY (project, point, measurand, site, gateway)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS claims_by_gateway ON claims (site, gateway);
+"""
+"""Tables that a journal made by earlier software gets when it is opened for writing."""
