@@ -72,6 +72,8 @@ class InfluxSettings(_Settings):
     """The user (1.x with authentication)."""
     password_file: Path | None = None
     """Holds the password (1.x with authentication)."""
+    ca_file: Path | None = None
+    """Certificates that the server's must descend from, for an https address; the system's when absent."""
 
 
 class IngestSettings(_Settings):
@@ -130,5 +132,6 @@ SAMPLE = """\
 # token_file = "keys/influxdb.token"   # 2.x and later
 # username = "ingest"                  # 1.x with authentication
 # password_file = "keys/influxdb.password"
+# ca_file = "keys/ca.pem"              # for https; default: the system's certificates
 """
 """A commented sample; a test compares it with the model."""

@@ -1,75 +1,73 @@
 """Copy good readings from the journal into InfluxDB, behind ingest's back and at its own pace.
 
-In go committed records in order of arrival, out goes line protocol (measurement `reading`, tags `site` and `point`, one
-float field per measurand, milliseconds). Its cursor moves only after InfluxDB has the lines; sending some of them again
-changes nothing. A reading that is in InfluxDB is never overwritten with another value.
+In go committed records in order of arrival, out goes line protocol (`ingest.lines`). The cursor moves only after
+InfluxDB has the lines; sending some of them again changes nothing. A reading that is in InfluxDB is never overwritten
+with another value.
 """
 
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ingest.errors import InfluxError, InfluxRejectedError
+from ingest.lines import Plan, Row, Span, lines_of, plan_of, spans_of
 from ingest.store.influx import Writer
 from ingest.store.reader import JournalReader, StoredRecord
-from metering import record
 from metering.clock import Clock
-from metering.measurands import MEASURANDS
 
 log = logging.getLogger(__name__)
 
-MOST_RECORDS = 64
+MOST_RECORDS = 512
 """How many records are forwarded at a time."""
+MOST_BYTES = 2 * 1024 * 1024
+"""How large they may be together [bytes]."""
 MOST_LINES = 5000
 """How many lines go into one request."""
+_PLANS_KEPT = 16_384
 _POLL_S = 0.5
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_WITH_READINGS = frozenset({"readings", "thinned"})
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS cursor (only INTEGER PRIMARY KEY CHECK (only = 1), journal TEXT, id INTEGER, digest TEXT);
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+CREATE TABLE IF NOT EXISTS cursor (
+    only INTEGER PRIMARY KEY CHECK (only = 1), journal TEXT, id INTEGER, digest TEXT, replay INTEGER
+);
 CREATE TABLE IF NOT EXISTS newest (site TEXT, point TEXT, measurand TEXT, slot_ms INTEGER,
     PRIMARY KEY (site, point, measurand)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS held_lines (line TEXT PRIMARY KEY, error TEXT, held_ms INTEGER) WITHOUT ROWID;
 """
+# WAL and NORMAL: after a power cut the cursor may be a little behind, and what it is behind is sent again.
+
+Series = tuple[str, str, str]
+"""(site, point, measurand)."""
+Place = tuple[str, str, int]
+"""(point, measurand, slot [ms])."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One good reading of a record."""
+class Cursor:
+    """How far we are in a journal."""
 
-    site: str
-    point: str
-    measurand: str
-    slot_ms: int
-    value: int
-    """In quanta."""
-
-
-def good_readings(stored: StoredRecord, birth: record.Birth) -> Iterator[Reading]:
-    """Give the readings of a record that have a value."""
-    readings = record.parse(stored.data)
-    points = {group.group: group.points for group in birth.groups}
-    for part in readings.groups if isinstance(readings, record.Readings) else ():
-        for point, row in zip(points[part.group], part.values, strict=True):
-            for slot_ms, value in zip(part.slots, row, strict=True):
-                if value is not None:
-                    yield Reading(stored.site, point.point, point.measurand, slot_ms, value)
+    id: int = 0
+    """The last record."""
+    digest: str = ""
+    replay: int = 0
+    """The last of the records that were held and could be used later."""
 
 
-def lines_of(readings: Sequence[Reading]) -> list[bytes]:
-    """Write readings as line protocol, one line a point and slot; names need no escaping (`metering.topics`)."""
-    rows: dict[tuple[str, str, int], list[str]] = {}
-    for reading in readings:
-        number = repr(MEASURANDS[reading.measurand].to_unit(reading.value))
-        rows.setdefault((reading.site, reading.point, reading.slot_ms), []).append(f"{reading.measurand}={number}")
-    return [
-        f"reading,point={point},site={site} {','.join(fields)} {slot_ms}".encode()
-        for (site, point, slot_ms), fields in rows.items()
-    ]
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is sent together, and where we are when it has been."""
+
+    lines: list[bytes]
+    cursor: Cursor
+    newest: dict[Series, int] = field(default_factory=dict)
 
 
 class Forwarder:
@@ -88,7 +86,10 @@ class Forwarder:
         self._writer = writer
         self._cursor_path = cursor_path
         self._clock = clock
-        self._births: dict[str, record.Birth] = {}
+        self._plans: dict[tuple[str, str, str], Plan] = {}
+        self._newest: dict[Series, int] = {}
+        self._cursor: Cursor | None = None
+        self._batch: Batch | None = None
 
     def step(self) -> bool:
         """Forward the next records; False when there are none.
@@ -97,23 +98,16 @@ class Forwarder:
             InfluxError: when InfluxDB cannot take them now; nothing has moved.
         """
         with closing(sqlite3.connect(self._cursor_path, isolation_level=None)) as own:
-            own.executescript(_SCHEMA)
-            batch = self._reader.after(self._cursor(own), MOST_RECORDS)
-            if not batch:
+            if self._cursor is None:
+                own.executescript(_SCHEMA)
+                self._cursor = self._resume(own)
+            self._batch = self._batch or self._next(self._cursor)
+            if self._batch is None:
                 return False
-            readings = [reading for stored in batch for reading in self._unsent(own, stored)]
-            lines = lines_of(readings)
-            for start in range(0, len(lines), MOST_LINES):
-                self._send(own, lines[start : start + MOST_LINES])
-            own.execute("BEGIN")
-            own.executemany(
-                "INSERT INTO newest VALUES (?,?,?,?)"
-                " ON CONFLICT DO UPDATE SET slot_ms = MAX(slot_ms, excluded.slot_ms)",
-                [(reading.site, reading.point, reading.measurand, reading.slot_ms) for reading in readings],
-            )
-            row = (self._reader.journal_id, batch[-1].id, batch[-1].digest)
-            own.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?, ?, ?)", row)
-            own.execute("COMMIT")
+            for start in range(0, len(self._batch.lines), MOST_LINES):
+                self._send(own, self._batch.lines[start : start + MOST_LINES])
+            self._move(own, self._batch)
+            self._cursor, self._batch = self._batch.cursor, None
         return True
 
     def run(self, stop: threading.Event) -> None:
@@ -135,52 +129,116 @@ class Forwarder:
                 if not busy:
                     stop.wait(_POLL_S)
 
-    def _cursor(self, own: sqlite3.Connection) -> int:
-        """How far we are; the start when this is another journal, or an older copy of the same."""
-        row = own.execute("SELECT journal, id, digest FROM cursor").fetchone()
+    # --- our own file ---------------------------------------------------------------------------------------------
+
+    def _resume(self, own: sqlite3.Connection) -> Cursor:
+        """Where we were; the start when this is another journal, or an older copy of the same."""
+        row = own.execute("SELECT journal, id, digest, replay FROM cursor").fetchone()
         if row is None:
-            return 0
-        journal, cursor, digest = row
-        there = self._reader.after(cursor - 1, 1)
-        if journal == self._reader.journal_id and there and (there[0].id, there[0].digest) == (cursor, digest):
-            return int(cursor)
+            return Cursor()
+        journal, *rest = row
+        cursor = Cursor(*rest)
+        there = self._reader.after(cursor.id - 1, 1)
+        if (
+            journal == self._reader.journal_id
+            and there
+            and (there[0].id, there[0].digest)
+            == (
+                cursor.id,
+                cursor.digest,
+            )
+        ):
+            series = own.execute("SELECT site, point, measurand, slot_ms FROM newest")
+            self._newest = {(site, point, measurand): slot_ms for site, point, measurand, slot_ms in series}
+            return cursor
         log.info("another journal, or an older copy: everything is forwarded again")
         own.execute("DELETE FROM newest")
         own.execute("DELETE FROM cursor")
-        return 0
+        return Cursor()
 
-    def _unsent(self, own: sqlite3.Connection, stored: StoredRecord) -> Iterator[Reading]:
-        birth = self._birth(stored) if stored.kind == "readings" and stored.status == "appended" else None
-        if birth is None or birth.mode != "live":
+    def _move(self, own: sqlite3.Connection, batch: Batch) -> None:
+        own.execute("BEGIN")
+        rows = [(*series, slot_ms) for series, slot_ms in batch.newest.items()]
+        own.executemany("INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?)", rows)
+        row = (self._reader.journal_id, batch.cursor.id, batch.cursor.digest, batch.cursor.replay)
+        own.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?, ?, ?, ?)", row)
+        own.execute("COMMIT")
+
+    # --- what to send ---------------------------------------------------------------------------------------------
+
+    def _next(self, cursor: Cursor) -> Batch | None:
+        """Take the next records in order of arrival; when there are none, those that could be used only later."""
+        newest: dict[Series, int] = {}
+        lines: list[bytes] = []
+        batch = self._reader.after(cursor.id, MOST_RECORDS, MOST_BYTES)
+        for stored in batch:
+            lines += self._lines(stored, stored.id, newest)
+        if batch:
+            return Batch(lines, replace(cursor, id=batch[-1].id, digest=batch[-1].digest), newest)
+        replays = self._reader.replayed_after(cursor.replay, MOST_RECORDS)
+        for _, stored in replays:
+            # Their place is behind the cursor: all that has been sent may contradict them.
+            lines += self._lines(stored, cursor.id + 1, newest)
+        return Batch(lines, replace(cursor, replay=replays[-1][0]), newest) if replays else None
+
+    def _lines(self, stored: StoredRecord, before: int, newest: dict[Series, int]) -> Iterator[bytes]:
+        if stored.status != "appended":
             return
-        for reading in good_readings(stored, birth):
-            row = own.execute(
-                "SELECT slot_ms FROM newest WHERE site = ? AND point = ? AND measurand = ?",
-                (reading.site, reading.point, reading.measurand),
-            ).fetchone()
-            if row is not None and reading.slot_ms <= row[0] and self._contradicts(stored, reading):
-                log.warning("a second, unequal reading is not forwarded: %s", reading)
-            else:
-                yield reading
+        if stored.kind == "birth":
+            self._plans.pop(_stream(stored), None)
+        plan = self._plan(stored) if stored.kind in _WITH_READINGS else None
+        if plan is not None and plan.live:
+            for span in self._unsent(stored, plan, before, newest):
+                yield from lines_of(span)
 
-    def _contradicts(self, stored: StoredRecord, reading: Reading) -> bool:
-        """Whether an earlier record holds another value for the same point, measurand and slot."""
-        for earlier in self._reader.earlier(stored, reading.slot_ms):
-            birth = self._birth(earlier)
-            for other in good_readings(earlier, birth) if birth is not None else ():
-                if replace(other, value=reading.value) == reading != other:
-                    return True
-        return False
+    def _unsent(self, stored: StoredRecord, plan: Plan, before: int, newest: dict[Series, int]) -> Iterator[Span]:
+        """Give the good readings of a record, without those that contradict a record below an `id`."""
+        earlier: dict[Place, int | None] | None = None
+        for span in spans_of(stored.data, plan):
+            rows = span.rows
+            if any(self._newest.get((span.site, row.point, row.measurand), -1) >= span.slots[0] for row in rows):
+                if earlier is None:
+                    earlier = self._values_before(stored, before)
+                rows = [_agreeing(stored, row, span.slots, earlier) for row in rows]
+            for row in rows:
+                series = (span.site, row.point, row.measurand)
+                newest[series] = self._newest[series] = max(self._newest.get(series, -1), span.slots[-1])
+            yield replace(span, rows=rows)
 
-    def _birth(self, stored: StoredRecord) -> record.Birth | None:
-        found = self._reader.birth_before(stored)
-        if found is None or found.status != "appended":
-            return None
-        if found.digest not in self._births:
-            birth = record.parse(found.data)
-            if isinstance(birth, record.Birth):
-                self._births[found.digest] = birth
-        return self._births[found.digest]
+    def _values_before(self, stored: StoredRecord, before: int) -> dict[Place, int | None]:
+        """What other records hold for the time of a record: its value, or None where they differ among themselves."""
+        values: dict[Place, int | None] = {}
+        for other in self._reader.overlapping(stored, before):
+            plan = self._plan(other, keep=False)
+            for span in spans_of(other.data, plan) if plan is not None and plan.live else ():
+                for row in span.rows:
+                    for slot_ms, value in zip(span.slots, row.values, strict=True):
+                        if value is not None:
+                            place = (row.point, row.measurand, slot_ms)
+                            values[place] = value if values.get(place, value) == value else None
+        return values
+
+    def _plan(self, stored: StoredRecord, *, keep: bool = True) -> Plan | None:
+        """What the birth says that governs a record; None without one that can be used.
+
+        Args:
+            stored: the record.
+            keep: it is the newest of its stream, and those behind it are governed by the same birth until there is
+                another.
+        """
+        known = self._plans.get(_stream(stored)) if keep else None
+        if known is None:
+            birth = self._reader.birth_before(stored)
+            if birth is None or birth.status != "appended":
+                return None
+            known = plan_of(birth.data)
+            if keep:
+                if len(self._plans) >= _PLANS_KEPT:
+                    self._plans.clear()
+                self._plans[_stream(stored)] = known
+        return known
+
+    # --- sending --------------------------------------------------------------------------------------------------
 
     def _send(self, own: sqlite3.Connection, lines: list[bytes]) -> None:
         """Send lines; when some are bad, find them by halves, hold them, and send the rest again."""
@@ -197,3 +255,22 @@ class Forwarder:
             middle = len(lines) // 2
             self._send(own, lines[:middle])
             self._send(own, lines[middle:])
+
+
+def _stream(stored: StoredRecord) -> tuple[str, str, str]:
+    return stored.site, stored.gateway, stored.stream
+
+
+def _agreeing(stored: StoredRecord, row: Row, slots: list[int], earlier: dict[Place, int | None]) -> Row:
+    """Take out of a row what contradicts earlier records."""
+    places = [(row.point, row.measurand, slot_ms) for slot_ms in slots]
+    values = [
+        value if earlier.get(place, value) == value else None for place, value in zip(places, row.values, strict=True)
+    ]
+    lost = sum(1 for old, new in zip(row.values, values, strict=True) if old != new)
+    if lost:
+        log.warning(
+            "%d readings of %s/%s in record %d of stream %s are not forwarded: earlier ones differ",
+            lost, row.point, row.measurand, stored.seq, stored.stream,
+        )  # fmt: skip
+    return replace(row, values=values)

@@ -7,7 +7,7 @@ outcome speaks of is on disk. The rules are in `validate`; this carries them out
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest import validate
+from ingest import births, replay, validate
 from ingest.store.journal import Journal, NewRecord, StreamKey
 from ingest.store.readings import chain_end
 from ingest.validate import Action, Authentic, Decision, Refusal, StreamView
@@ -148,12 +148,10 @@ class Intake:
             journal.move_head(key, decision.head, birth.project if birth is not None else None, now_ms)
             grown = validate.suspect_growth(key.stream, decision.head, journal.successors(key))
             self._suspect(grown, key, header.seq, now_ms)
-        if isinstance(body, record.Birth) and body.seq == 1 and body.after is not None:
-            predecessor = StreamKey(key.site, key.gateway, body.after.stream)
-            siblings = journal.successors(predecessor)
-            suspicions = validate.suspect_birth(key.stream, body.after, siblings, journal.head(predecessor))
-            self._suspect(suspicions, key, header.seq, now_ms)
-            journal.set_predecessor(key, body.after.stream, body.after.seq)
+        if isinstance(body, record.Birth):
+            births.enter(journal, key, body, now_ms, usable=decision.reason is None)
+            if decision.head is None:  # it has come after readings that could not be used without it
+                replay.stream(journal, key, now_ms)
 
     def _suspect(self, suspicions: Sequence[validate.Suspicion], key: StreamKey, seq: int, now_ms: int) -> None:
         for suspicion in suspicions:

@@ -5,16 +5,13 @@ In go bytes, lines with times in milliseconds; when `write` returns, InfluxDB ha
 loses what it still holds when the process ends.
 """
 
-import base64
-import http.client
 import json
-from contextlib import closing
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final, Protocol
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
-import urllib3.exceptions
+import urllib3
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.write_precision import WritePrecision
@@ -24,6 +21,8 @@ from ingest.config import InfluxSettings
 from ingest.errors import InfluxError, InfluxRejectedError
 
 _TIMEOUT_S: Final = 10.0
+_REJECTED: Final = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+"""At least one line is bad, too old for the bucket, or there are too many of them."""
 
 
 class Writer(Protocol):
@@ -44,7 +43,7 @@ def open_writer(settings: InfluxSettings) -> Writer:
     Raises:
         InfluxError: when the server does not answer.
     """
-    one = settings.api == "1" or (settings.api == "auto" and _version(settings.url).lstrip("v").startswith("1."))
+    one = settings.api == "1" or (settings.api == "auto" and _version(settings).lstrip("v").startswith("1."))
     return OneWriter(settings) if one else TwoWriter(settings)
 
 
@@ -62,97 +61,122 @@ class LazyWriter:
         self._writer.write(lines)
 
 
-def _secret(file: Path | None) -> str:
-    return "" if file is None else file.read_text(encoding="utf-8").strip()
-
-
 class OneWriter:
     """The 1.x interface, `/write`."""
 
     def __init__(self, settings: InfluxSettings) -> None:
-        """Keep where to write; connections are opened by each call."""
-        self._url = settings.url
+        """Keep where to write; the first call connects."""
+        self._door = Door(settings)
         self._bucket = settings.bucket
         self._path = "/write?" + urlencode({"db": settings.bucket, "precision": "ms"})
-        self._headers = {}
-        if settings.username is not None:
-            pair = f"{settings.username}:{_secret(settings.password_file)}"
-            self._headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
 
     def write(self, lines: bytes) -> None:
         """Write lines; the database is made when it is missing. Raises as `Writer.write`."""
-        status, answer, retry_after = _request(self._url, "POST", self._path, lines, self._headers)
-        if status == HTTPStatus.NOT_FOUND and "database not found" in answer:
-            query = "/query?" + urlencode({"q": f'CREATE DATABASE "{self._bucket}"'})
-            _request(self._url, "POST", query, b"", self._headers)
-            status, answer, retry_after = _request(self._url, "POST", self._path, lines, self._headers)
-        _check(status, answer, retry_after, self._url)
+        answer = self._door.ask("POST", self._path, lines)
+        if answer.status == HTTPStatus.NOT_FOUND and b"database not found" in answer.data:
+            self._door.ask("POST", "/query?" + urlencode({"q": f'CREATE DATABASE "{self._bucket}"'}))
+            answer = self._door.ask("POST", self._path, lines)
+        check(answer.status, _error_of(answer.data), answer.headers.get("Retry-After"), self._door.url)
 
 
 class TwoWriter:
     """The 2.x interface, `/api/v2/write`, which 1.8 and 3 have too."""
 
     def __init__(self, settings: InfluxSettings) -> None:
-        """Keep where to write."""
+        """Keep where to write; the first call connects."""
         self._settings = settings
+        self._client: InfluxDBClient | None = None
 
     def write(self, lines: bytes) -> None:
         """Write lines. Raises as `Writer.write`."""
         settings = self._settings
-        token = _secret(settings.token_file)
         try:
-            with InfluxDBClient(settings.url, token, org=settings.org, timeout=int(_TIMEOUT_S * 1000)) as client:
-                client.write_api(write_options=SYNCHRONOUS).write(
-                    settings.bucket, settings.org, lines, write_precision=WritePrecision.MS
-                )
+            client = self._client = self._client or _client(settings)
+            client.write_api(write_options=SYNCHRONOUS).write(
+                settings.bucket,
+                settings.org,
+                lines,
+                write_precision=WritePrecision.MS,  # type: ignore[arg-type]
+            )
         except ApiException as error:
+            if error.status == HTTPStatus.UNAUTHORIZED:
+                self._client = None  # the token may have been renewed: the next call reads its file again
             retry_after = error.headers.get("Retry-After") if error.headers else None
-            _check(error.status or 0, str(error.body or error.reason), retry_after, settings.url)
+            check(error.status or 0, str(error.body or error.reason), retry_after, settings.url)
         except urllib3.exceptions.HTTPError as error:
             raise InfluxError(f"no answer from InfluxDB at {settings.url}: {error}") from None
 
 
-def _check(status: int, answer: str, retry_after: str | None, url: str) -> None:
+class Door:
+    """Plain requests to an InfluxDB, with what it wants to know of us; connections are kept."""
+
+    def __init__(self, settings: InfluxSettings) -> None:
+        """Keep the settings; the first call connects."""
+        self.url = settings.url
+        self._settings = settings
+        ca_file = None if settings.ca_file is None else str(settings.ca_file)
+        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT_S, ca_certs=ca_file)
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", accept: str = "application/json"
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request and read the whole answer.
+
+        Raises:
+            InfluxError: when there is none.
+        """
+        headers = self._authorization() | {"Accept": accept}
+        try:
+            return self._pool.request(method, self.url.rstrip("/") + path, body=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            raise InfluxError(f"no answer from InfluxDB at {self.url}: {error}") from None
+
+    def _authorization(self) -> dict[str, str]:
+        settings = self._settings
+        if settings.username is not None:
+            pair = f"{settings.username}:{_secret(settings.password_file)}"
+            return dict(urllib3.make_headers(basic_auth=pair))
+        return {"Authorization": f"Token {_secret(settings.token_file)}"} if settings.token_file is not None else {}
+
+
+def check(status: int, answer: str, retry_after: str | None, url: str) -> None:
+    """Turn an answer other than success into its exception.
+
+    Raises:
+        InfluxRejectedError: for HTTP 400, 413, 422.
+        InfluxError: for all others.
+    """
     if status in (HTTPStatus.NO_CONTENT, HTTPStatus.OK):
         return
     what = f"InfluxDB at {url} answered {status}: {answer.strip()[:300]}"
-    if status == HTTPStatus.BAD_REQUEST:
+    if status in _REJECTED:
         raise InfluxRejectedError(what)
     seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
     raise InfluxError(what, seconds)
 
 
-def _version(url: str) -> str:
+def _client(settings: InfluxSettings) -> InfluxDBClient:
+    token = _secret(settings.token_file)
+    ca_file = None if settings.ca_file is None else str(settings.ca_file)
+    return InfluxDBClient(settings.url, token, org=settings.org, timeout=int(_TIMEOUT_S * 1000), ssl_ca_cert=ca_file)
+
+
+def _version(settings: InfluxSettings) -> str:
     """Ask a server which InfluxDB it is: 1.x answers `/ping`, 2.x and 3 too, not all of them with a header."""
-    connection = _connection(url)
+    return Door(settings).ask("GET", "/ping").headers.get("X-Influxdb-Version") or ""
+
+
+def _secret(file: Path | None) -> str:
+    if file is None:
+        return ""
     try:
-        with closing(connection):
-            connection.request("GET", "/ping")
-            return connection.getresponse().headers.get("X-Influxdb-Version") or ""
-    except (OSError, http.client.HTTPException) as error:
-        raise InfluxError(f"no answer from InfluxDB at {url}: {error}") from None
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InfluxError(f"the secret for InfluxDB cannot be read from {file}: {error.strerror}") from None
 
 
-def _connection(url: str) -> http.client.HTTPConnection:
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname or "", parts.port or 8086, timeout=_TIMEOUT_S)
-
-
-def _request(url: str, method: str, path: str, body: bytes, headers: dict[str, str]) -> tuple[int, str, str | None]:
-    connection = _connection(url)
+def _error_of(answer: bytes) -> str:
     try:
-        with closing(connection):
-            connection.request(method, path, body, headers)
-            response = connection.getresponse()
-            text = response.read().decode(errors="replace")
-            return response.status, _error_of(text), response.headers.get("Retry-After")
-    except (OSError, http.client.HTTPException) as error:
-        raise InfluxError(f"no answer from InfluxDB at {url}: {error}") from None
-
-
-def _error_of(text: str) -> str:
-    try:
-        return str(json.loads(text)["error"])
+        return str(json.loads(answer)["error"])
     except (ValueError, TypeError, KeyError):
-        return text
+        return answer.decode(errors="replace")

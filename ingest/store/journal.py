@@ -256,6 +256,24 @@ class Journal:
         )
         return self._db.execute(sql, (gateway.site, gateway.gateway, limit)).fetchall()
 
+    def held_after(self, cursor: int, limit: int, key: StreamKey | None, *, births: bool) -> list[tuple[int, bytes]]:
+        """The next held records in order of arrival, of one stream or of all: their `id` and exact bytes."""
+        sql = "SELECT id, bytes FROM records WHERE status = 'held' AND id > ? AND (kind = 'birth') = ?"
+        if key is not None:
+            sql += " AND site = ? AND gateway = ? AND stream = ?"
+        values = (cursor, births, *(key.row if key is not None else ()), limit)
+        return self._db.execute(f"{sql} ORDER BY id LIMIT ?", values).fetchall()
+
+    def claimants(self, project: str, gateway: GatewayId) -> list[tuple[str, str, GatewayId]]:
+        """The points that a gateway claims and another one too: point, measurand, the other."""
+        sql = (
+            "SELECT other.point, other.measurand, other.site, other.gateway FROM claims AS own JOIN claims AS other"
+            " USING (project, point, measurand) WHERE own.project = ?1 AND own.site = ?2 AND own.gateway = ?3"
+            " AND (other.site, other.gateway) <> (own.site, own.gateway) ORDER BY 1, 2, 3, 4"
+        )
+        rows = self._db.execute(sql, (project, gateway.site, gateway.gateway))
+        return [(point, measurand, GatewayId(*other)) for point, measurand, *other in rows]
+
     def refused_count(self, gateway: GatewayId) -> int:
         """How many messages on a gateway's topic were refused, ever."""
         sql = "SELECT refused FROM refused_counts WHERE site = ? AND gateway = ?"
@@ -276,6 +294,32 @@ class Journal:
                 first, last, new.project, through, replaces, new.digest, new.data,
             ),
         )  # fmt: skip
+
+    def release(self, row_id: int, new: NewRecord) -> None:
+        """Say that a held record can be used now; its bytes stay, and what could not be read of it then is added."""
+        first, last = new.slots_ms or (None, None)
+        through, replaces = new.replaces or (None, None)
+        self._db.execute(
+            "INSERT INTO replays (record, reason, replayed_ms)"
+            " SELECT id, reason, ? FROM records WHERE id = ? AND status = 'held'",
+            (new.received_ms, row_id),
+        )
+        self._db.execute(
+            "UPDATE records SET status = 'appended', reason = NULL, first_slot_ms = ?, last_slot_ms = ?, project = ?,"
+            " through = ?, replaces = ? WHERE id = ? AND status = 'held'",
+            (first, last, new.project, through, replaces, row_id),
+        )
+
+    def set_project(self, key: StreamKey, project: str) -> None:
+        """Say which project a stream belongs to."""
+        sql = "UPDATE heads SET project = ? WHERE site = ? AND gateway = ? AND stream = ?"
+        self._db.execute(sql, (project, *key.row))
+
+    def claim(self, project: str, gateway: GatewayId, points: Sequence[tuple[str, str]]) -> None:
+        """Say which (point, measurand) a gateway reads from now on."""
+        self._db.execute("DELETE FROM claims WHERE site = ? AND gateway = ?", (gateway.site, gateway.gateway))
+        rows = [(project, *point, gateway.site, gateway.gateway) for point in points]
+        self._db.executemany("INSERT INTO claims VALUES (?, ?, ?, ?, ?)", rows)
 
     def move_head(self, key: StreamKey, head: StreamHead, project: str | None, now_ms: int) -> None:
         """Say how far a stream is now."""
@@ -348,6 +392,14 @@ class Journal:
         )
 
 
+def _is_full(path: Path, error: sqlite3.Error) -> bool:
+    """Whether there was no space: SQLite says so, or calls it an I/O error when its shared memory or a sync met it."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code == sqlite3.SQLITE_FULL or (
+        code == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < _NO_ROOM_BYTES
+    )
+
+
 def _locked(path: Path) -> IO[str]:
     lock = path.with_name(path.name + ".lock").open("a+", encoding="ascii")
     try:
@@ -377,14 +429,6 @@ def _prepare(connection: sqlite3.Connection, path: Path, now_ms: int) -> None:
     connection.execute("PRAGMA synchronous = FULL")
     if not tables:
         connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA};COMMIT;")
+    connection.executescript(f"BEGIN IMMEDIATE;{ADDED};COMMIT;")
     # A kill between the two statements leaves tables without a name: the next start gives it.
     connection.execute("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", (new_ulid(now_ms),))
-def _is_full(path: Path, error: sqlite3.Error) -> bool:
-    """Whether there was no space: SQLite says so, or calls it an I/O error when its shared memory or a sync met it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code == sqlite3.SQLITE_FULL or (
-        code == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < _NO_ROOM_BYTES
-    )
-
-
-    connection.executescript(f"BEGIN IMMEDIATE;{ADDED};COMMIT;")

@@ -206,14 +206,21 @@ class JournalReader:
                 yield from page
                 after = (page[-1].seq, page[-1].id)
 
-    def after(self, cursor: int, limit: int) -> list[StoredRecord]:
+    def after(self, cursor: int, limit: int, most_bytes: int | None = None) -> list[StoredRecord]:
         """Give the next records in order of arrival, held ones too.
 
         Args:
             cursor: the `id` of the last record already seen; 0 for the start.
             limit: how many at most.
+            most_bytes: the record that makes them more than this is the last one [bytes].
         """
-        return self._records("id > ? ORDER BY id", (cursor,), limit)
+        return self._records("id > ? ORDER BY id", (cursor,), limit, most_bytes)
+
+    def replayed_after(self, cursor: int, limit: int) -> list[tuple[int, StoredRecord]]:
+        """Give the next records that were held and became usable later, each behind its own cursor."""
+        sql = "SELECT id, record FROM replays WHERE id > ? ORDER BY id LIMIT ?"
+        rows = self._rows(sql, (cursor, limit))
+        return [(place, stored) for place, row_id in rows for stored in self._records("id = ?", (row_id,), 1)]
 
     def birth_before(self, stored: StoredRecord) -> StoredRecord | None:
         """Find the birth that governs a record: the last one before it in its stream."""
@@ -221,15 +228,17 @@ class JournalReader:
         found = self._records(where, (stored.site, stored.gateway, stored.stream, stored.seq), 1)
         return found[0] if found else None
 
-    def earlier(self, stored: StoredRecord, slot_ms: int) -> list[StoredRecord]:
-        """Give the records of the same project that came before a record and speak of a slot [ms]."""
+    def overlapping(self, stored: StoredRecord, before: int) -> list[StoredRecord]:
+        """Give the other records of the same project, with an `id` below a limit, that have readings of its time."""
+        if stored.first_slot_ms is None or stored.last_slot_ms is None:
+            return []
         where = (
-            "project = ? AND last_slot_ms BETWEEN ? AND ? AND first_slot_ms <= ? AND id < ?"
-            " AND kind = 'readings' AND status = 'appended' ORDER BY id"
+            "project = ? AND last_slot_ms BETWEEN ? AND ? AND first_slot_ms <= ? AND id < ? AND id <> ?"
+            " AND kind IN ('readings', 'thinned') AND status = 'appended' ORDER BY id"
         )
-        return self._records(
-            where, (stored.project or "", slot_ms, slot_ms + _LONGEST_RECORD_MS, slot_ms, stored.id), -1
-        )
+        until_ms = stored.last_slot_ms + _LONGEST_RECORD_MS
+        values = (stored.project or "", stored.first_slot_ms, until_ms, stored.last_slot_ms, before, stored.id)
+        return self._records(where, values, -1)
 
     def held(self, project: str) -> list[StoredRecord]:
         """Give the records that are stored but cannot be used yet; a period that has any cannot be submitted.
@@ -299,14 +308,26 @@ class JournalReader:
                     newest[key] = latest
         return [newest[key] for key in sorted(newest)]
 
-    def _records(self, where: str, values: tuple[str | int, ...], limit: int) -> list[StoredRecord]:
-        rows = self._rows(f"SELECT {_COLUMNS} FROM records WHERE {where} LIMIT {limit}", values)  # noqa: S608 - constants
-        return [StoredRecord(*row) for row in rows]
+    def _records(
+        self, where: str, values: tuple[str | int, ...], limit: int, most_bytes: int | None = None
+    ) -> list[StoredRecord]:
+        sql = f"SELECT {_COLUMNS} FROM records WHERE {where} LIMIT {limit}"  # noqa: S608 - constants
+        return [StoredRecord(*row) for row in self._rows(sql, values, most_bytes)]
 
-    def _rows(self, sql: str, values: tuple[str | int | None, ...] = ()) -> list[Any]:
+    def _rows(self, sql: str, values: tuple[str | int | None, ...] = (), most_bytes: int | None = None) -> list[Any]:
+        """Run a query; with `most_bytes`, end at the row whose last column goes beyond it."""
         try:
             with closing(_connect(self.path)) as connection:
-                return connection.execute(sql, values).fetchall()
+                found = connection.execute(sql, values)
+                if most_bytes is None:
+                    return found.fetchall()
+                rows = []
+                for row in found:
+                    rows.append(row)
+                    most_bytes -= len(row[-1])
+                    if most_bytes <= 0:
+                        break
+                return rows
         except sqlite3.Error as error:
             raise JournalError(f"{self.path}: cannot be read as a journal: {error}") from None
 

@@ -146,6 +146,11 @@ def bind(birth: record.Birth, maps: Mapping[str, DeviceMap]) -> dict[str, tuple[
     return bound
 
 
+def longest_skew_ms(time_factor: float) -> int:
+    """How far from its slot a reading may be asked for or answered where time goes so much faster [ms]."""
+    return int(LONGEST_SKEW_MS * min(max(time_factor, 1), _FASTEST))
+
+
 def collect(records: Iterable[bytes]) -> Evidence:
     """Read records into arrays.
 
@@ -224,7 +229,7 @@ class _Collector:
 
     def _read(self, readings: record.Readings | record.Dropped) -> None:
         synced = readings.clock.state is ClockState.SYNCHRONISED
-        longest_ms = int(LONGEST_SKEW_MS * min(max(self._births[-1].time_factor, 1), _FASTEST))
+        longest_ms = longest_skew_ms(self._births[-1].time_factor)
         for part in readings.groups:
             slots = np.array(part.slots, np.int64)
             offsets = np.array([part.sent, part.received], np.int64)

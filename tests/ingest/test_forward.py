@@ -8,17 +8,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.config import InfluxSettings
 from ingest.errors import InfluxError, InfluxRejectedError
-from ingest.forward import Forwarder, Reading, lines_of
+from ingest.forward import Forwarder
 from ingest.intake import Intake
+from ingest.lines import Row, Span, lines_of
 from ingest.store.influx import LazyWriter, OneWriter, TwoWriter, open_writer
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
 from ingest.store.readings import collect
 from metering.clock import SystemClock
-from metering.measurands import MEASURANDS
+from metering.measurands import INT64_MAX, INT64_MIN, MEASURANDS
 
 NOW_MS = 1_766_600_000_000
 
@@ -162,15 +165,24 @@ def test_secrets_come_from_files(influx, tmp_path):
 
 
 def test_a_line_holds_all_measurands_of_a_point_and_slot_as_floats():
-    readings = [
-        Reading("farm", "ac", "energy_export_total_wh", 5, 1_234_567),
-        Reading("farm", "ac", "active_power_w", 5, -1),
-        Reading("farm", "ac", "active_power_w", 6, 10**18),
-    ]
-    assert lines_of(readings) == [
+    energy = Row("ac", "energy_export_total_wh", [1_234_567, 7, None])
+    rows = [energy, Row("dc", "active_power_w", [2000, 3000, 4000]), Row("ac", "active_power_w", [-1, None, 10**18])]
+    assert lines_of(Span("farm", [5, 6, 7], rows)) == [
         b"reading,point=ac,site=farm energy_export_total_wh=1234.567,active_power_w=-0.001 5",
-        b"reading,point=ac,site=farm active_power_w=1000000000000000.0 6",
+        b"reading,point=ac,site=farm energy_export_total_wh=0.007 6",
+        b"reading,point=ac,site=farm active_power_w=1000000000000000.0 7",
+        b"reading,point=dc,site=farm active_power_w=2.0 5",
+        b"reading,point=dc,site=farm active_power_w=3.0 6",
+        b"reading,point=dc,site=farm active_power_w=4.0 7",
     ]
+
+
+@given(st.lists(st.integers(INT64_MIN, INT64_MAX), min_size=1))
+def test_every_number_reads_back_as_the_float_nearest_to_its_quanta(values):
+    slots = list(range(len(values)))
+    lines = lines_of(Span("farm", slots, [Row("ac", "volume_total_m3", values), Row("ac", "heat_total_j", values)]))
+    texts = [[field.partition(b"=")[2] for field in line.split(b" ")[1].split(b",")] for line in lines]
+    assert [[float(text) for text in pair] for pair in texts] == [[value / 1e6, value / 1] for value in values]
 
 
 def test_good_readings_are_forwarded_and_others_are_not(influx, journal, forwarder, gateway, slot_ms):
