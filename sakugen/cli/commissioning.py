@@ -11,7 +11,7 @@ import typer
 from metering.clock import SystemClock
 from metering.config import load_toml
 from metering.errors import SakugenError
-from sakugen.cli import gateway_tables
+from sakugen.cli import gateway_tables, terminal
 
 if TYPE_CHECKING:
     from gateway.buses import BusSettings
@@ -182,7 +182,7 @@ def _scan(
     """Scan at each speed until somebody answers."""
     from gateway.scan import scan as scan_line
 
-    with gateway_tables.progress(quiet=quiet) as bar:
+    with terminal.progress(quiet=quiet) as bar:
         for bus in buses:
             task = bar.add_task(f"{bus.where} {bus.baud or ''}", total=len(units))
             try:

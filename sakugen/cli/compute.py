@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from metering.config import load_toml
 from metering.errors import SakugenError
+from sakugen.cli import terminal
 
 if TYPE_CHECKING:
     from compute.config import ComputeSettings
@@ -77,10 +76,10 @@ def _plain(value: object) -> str:
 def _show(result: "Result") -> None:
     from compute.result import decimal_text
 
-    console = Console(highlight=False)
-    table = Table(title=f"{result.project}, {result.period}, {result.methodology}, tCO2e", title_justify="left")
-    for heading in ("vintage", "reference", "project emissions", "reduction", "at most", "whole tonnes"):
-        table.add_column(heading, justify="right")
+    console = terminal.console()
+    columns = ("vintage", "reference [tCO2e]", "project emissions [tCO2e]", "reduction [tCO2e]", "at most [tCO2e]")
+    title = f"{result.project}, {result.period}, {result.methodology}"
+    table = terminal.new_table(*columns, "whole tonnes [tCO2e]", title=title)
     for vintage in result.vintages:
         amounts = (vintage.credited.reference, vintage.credited.project, vintage.reduction.low, vintage.reduction.high)
         table.add_row(str(vintage.year), *(decimal_text(amount) for amount in amounts), str(vintage.integer))

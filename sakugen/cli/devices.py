@@ -4,10 +4,9 @@ import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from sakugen.cli.gateway_tables import new_table
+from sakugen.cli import terminal
+from sakugen.cli.terminal import escape, new_table
 
 if TYPE_CHECKING:
     from gateway.catalogue import Entry, Mismatch
@@ -42,7 +41,7 @@ def list_maps(
             device, steps = f"{entry.make} {entry.model}", "; ".join(entry.steps) or "-"
             values, caveats = str(len(entry.measurands)), str(entry.caveats)
             table.add_row(entry.name, escape(device), entry.tier, steps, entry.identity, values, caveats)
-        Console(highlight=False).print(table)
+        terminal.console().print(table)
 
 
 @app.command()
@@ -97,7 +96,7 @@ def decode_test_words(
 def _show_tests(
     maps: dict[str, "DeviceMap"], wrong: dict[str, list["Mismatch"]], untested: dict[str, list[str]]
 ) -> None:
-    console = Console(highlight=False)
+    console = terminal.console()
     table = new_table("map", "test words", "wrong", "registers without")
     for name, device_map in maps.items():
         table.add_row(escape(name), str(len(device_map.vectors)), str(len(wrong[name])), ", ".join(untested[name]))
@@ -113,7 +112,7 @@ def _show_tests(
 def _show(name: str, device_map: "DeviceMap") -> None:
     from gateway.catalogue import decimal
 
-    console = Console(highlight=False)
+    console = terminal.console()
     console.print(escape(f"{name}: {device_map.make} {device_map.model}, {device_map.tier}"), style="bold")
     for caveat in device_map.caveats:
         console.print(f"  caveat: {escape(caveat)}")

@@ -3,35 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
-from rich.table import Table
-
 from metering.clock import utc_text
+from sakugen.cli.terminal import console as new_console
+from sakugen.cli.terminal import escape, new_table
 
 if TYPE_CHECKING:
     from gateway.check import Verdict
     from gateway.layout import LaidGroup
     from gateway.scan import Found
     from gateway.survey import Seen
-
-_WIDTH_IN_A_FILE = 140
-
-
-def _console() -> Console:
-    """As wide as the terminal; wide enough for a table where there is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_WIDTH_IN_A_FILE)
-
-
-def new_table(*columns: str, title: str | None = None) -> Table:
-    """Begin a table; a column whose name ends in a unit, as in `time [ms]`, is aligned to the right."""
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(escape(column), justify="right" if column.endswith("]") else "left", overflow="fold")
-    return table
 
 
 def plan_as_json(laid: Sequence["LaidGroup"]) -> dict[str, object]:
@@ -56,7 +36,7 @@ def show_plan(laid: Sequence["LaidGroup"]) -> None:
     """Print a plan, a table a line."""
     from gateway.budget import late
 
-    console = _console()
+    console = new_console()
     for line, parts in _by_line(laid).items():
         columns = ("group", "requests", "wanted", "holes", "every [s]", "takes [ms]", "share [%]")
         table = new_table(*columns, title=f"{line}: requests as function:address+count")
@@ -85,7 +65,7 @@ def show_readings(readings: Sequence["Seen"], now_ms: int) -> None:
     """Print readings; their age is counted to `now_ms` [ms since the Unix epoch]."""
     from gateway.check import hex_of
 
-    console = _console()
+    console = new_console()
     table = new_table("point", "measurand", "value", "raw words", "quality", "age [s]")
     for seen in readings:
         measurand = seen.register.measurand
@@ -110,7 +90,7 @@ def _scale(seen: "Seen") -> str:
 
 def show_verdicts(verdicts: Sequence["Verdict"]) -> None:
     """Print what was compared, what differs first."""
-    console = _console()
+    console = new_console()
     for verdict in sorted(verdicts, key=lambda verdict: verdict.ok):
         if not verdict.ok or verdict.what != "read":
             mark = "[green]ok[/]      " if verdict.ok else "[red]differs[/] "
@@ -121,7 +101,7 @@ def show_verdicts(verdicts: Sequence["Verdict"]) -> None:
 
 def show_found(found: Sequence["Found"], line: str) -> None:
     """Print who answers on a line."""
-    console = _console()
+    console = new_console()
     table = new_table("unit", "device maps", "make", "model", "serial", "SunSpec models", title=line)
     for unit in found:
         plate = unit.plate
@@ -152,11 +132,6 @@ def found_as_json(found: Sequence["Found"]) -> list[dict[str, object]]:
         }
         for unit in found
     ]
-
-
-def progress(*, quiet: bool) -> Progress:
-    """A bar on stderr that goes when it is done."""
-    return Progress(console=Console(stderr=True, quiet=quiet), transient=True)
 
 
 def _by_line(laid: Sequence["LaidGroup"]) -> dict[str, list["LaidGroup"]]:

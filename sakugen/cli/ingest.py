@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from metering.clock import utc_text
 from metering.config import load_toml
+from sakugen.cli import terminal
 
 app = typer.Typer(no_args_is_help=True, help="Take signed records, make them durable, acknowledge them.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Records that were refused, held or forked.")
@@ -68,13 +67,11 @@ def list_rows(
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in found], indent=2))
         return
-    console = Console(highlight=False)
+    console = terminal.console()
     if not found:
         console.print("nothing is refused, held or forked; no holes, no incidents")
         return
-    table = Table()
-    for heading in ("what", "since", "gateway", "stream", "record", "times", "why", "digest"):
-        table.add_column(heading, overflow="fold")
+    table = terminal.new_table("what", "since", "gateway", "stream", "record", "times", "why", "digest")
     for row in found:
         gateway = f"{row.site}/{row.gateway}" if row.site else row.gateway
         seq = "" if row.seq is None else str(row.seq)

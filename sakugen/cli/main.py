@@ -8,8 +8,6 @@ import sys
 from importlib.metadata import version
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from metering.config import ConfigError
 from metering.errors import SakugenError
@@ -25,9 +23,8 @@ from sakugen.cli import (
     registry,
     run_all,
     simulate,
+    terminal,
 )
-
-_ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
 app = typer.Typer(
     name="sakugen",
@@ -75,13 +72,17 @@ def main() -> None:
         app()
     except ConfigError as error:
         for fault in error.faults:
-            _ERRORS.print(f"[red]error[/] {escape(str(fault))}")
+            _say(str(fault))
         sys.exit(2)
     except SakugenError as error:
-        _ERRORS.print(f"[red]error[/] {escape(str(error))}")
+        _say(str(error))
         sys.exit(2)
     except ModuleNotFoundError as error:
         _explain_missing(error)
+
+
+def _say(error: str) -> None:
+    terminal.console(stderr=True).print(f"[red]error[/] {terminal.escape(error)}")
 
 
 def _explain_missing(error: ModuleNotFoundError) -> None:
@@ -89,7 +90,7 @@ def _explain_missing(error: ModuleNotFoundError) -> None:
     if importlib.util.find_spec(package or "?") is not None or package in _OUR_PACKAGES:
         raise error
     extra = next((extra for extra, packages in _EXTRAS.items() if package in packages), "all")
-    _ERRORS.print(f"[red]error[/] this command needs the package {package!r}: pip install 'sakugen\\[{extra}]'")
+    _say(f"this command needs the package {package!r}: pip install 'sakugen[{extra}]'")
     sys.exit(2)
 
 

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-_PIPED_COLUMNS = 110
+from sakugen.cli import terminal
 
 DataDirOption = Annotated[
     Path | None, typer.Option(help="An empty or new folder to work in; by default a temporary one.")
@@ -43,14 +41,14 @@ def demo(
     from sakugen.demo.run import run
 
     folder = _work_folder(data_dir)
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    with _progress(console) as bar:
+    with terminal.progress(quiet=False) as bar:
+        console = bar.console
         task = bar.add_task("fourteen days", total=1.0)
         report = asyncio.run(run(folder, seconds, console.print, lambda share: bar.update(task, completed=share)))
     if as_json:
         sys.stdout.write(json.dumps(report.as_dict(), indent=2) + "\n")
     else:
-        out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
+        out = terminal.console()
         for table in report.tables():
             out.print(table)
         for project in report.projects:
@@ -93,14 +91,3 @@ def _work_folder(data_dir: Path | None) -> Path:
             f"{data_dir} is not empty; every run starts with an empty folder", param_hint="--data-dir"
         )
     return data_dir.absolute()
-
-
-def _progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )

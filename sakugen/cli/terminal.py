@@ -1,0 +1,56 @@
+"""What people see of a command: text in colour, tables, progress bars. rich comes in here, and only when it is used.
+
+An agent that runs for years must not carry the library that would print its table.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+_WIDTH_IN_A_FILE = 140
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """Where text goes: as wide as the terminal, wide enough for a table where there is none.
+
+    Args:
+        stderr: whether it is beside the result and not the result; lines are then left as long as they are.
+    """
+    from rich.console import Console
+
+    made = Console(stderr=stderr, highlight=False, soft_wrap=stderr)
+    return made if made.is_terminal or stderr else Console(highlight=False, width=_WIDTH_IN_A_FILE)
+
+
+def escape(text: str) -> str:
+    """Have square brackets printed, not understood."""
+    from rich.markup import escape as escaped
+
+    return escaped(text)
+
+
+def new_table(*columns: str, title: str | None = None) -> "Table":
+    """Begin a table; a column whose name ends in a unit, as in `time [ms]`, is aligned to the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(escape(column), justify="right" if column.endswith("]") else "left", overflow="fold")
+    return table
+
+
+def progress(*, quiet: bool) -> "Progress":
+    """A bar on stderr that goes when it is done; what is said meanwhile goes to its console.
+
+    Args:
+        quiet: whether to show nothing at all.
+    """
+    from rich.progress import Progress
+
+    beside = console(stderr=True)
+    beside.quiet = quiet
+    return Progress(console=beside, transient=True)
