@@ -7,6 +7,7 @@ length than was asked for, goes through `metering.decode`, with which the quick 
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from metering.decode import Block, Place, decode, place_of, words_there
 from metering.devicemap import Register
@@ -14,6 +15,7 @@ from metering.measurands import INT64_MAX, INT64_MIN
 from metering.quality import Quality
 
 _FORMATS = {"u16": "H", "s16": "h", "u32": "I", "s32": "i", "u64": "Q", "s64": "q"}
+
 
 @dataclass(frozen=True, slots=True)
 class _Plain:
@@ -40,11 +42,22 @@ class _Part:
     """All points of the block."""
 
 
+@lru_cache(maxsize=256)
+def decoder_of(registers: tuple[Register, ...], blocks: tuple[Block, ...]) -> "GroupDecoder":
+    """Give the decoder of a poll group, the same for every device of one model that is asked alike.
+
+    Args:
+        registers: one a point, in birth order.
+        blocks: what is asked for.
+    """
+    return GroupDecoder(registers, blocks)
+
+
 class GroupDecoder:
     """Decodes the answers to one poll group's requests."""
 
     def __init__(self, registers: Sequence[Register], blocks: Sequence[Block]) -> None:
-        """Find the registers once, not at every slot.
+        """Find the registers; `decoder_of` does it once for all devices that are alike.
 
         Args:
             registers: one a point, in birth order.

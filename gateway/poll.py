@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.decoder import GroupDecoder
+from gateway.decoder import GroupDecoder, decoder_of
 from gateway.entries import SlotReading
 from gateway.schedule import late_ms
 from metering.clock import Clock
@@ -52,7 +52,7 @@ class PollGroup:
 
     def __post_init__(self) -> None:
         """Find the registers once, not at every slot."""
-        object.__setattr__(self, "decoder", GroupDecoder(self.registers, self.blocks))
+        object.__setattr__(self, "decoder", decoder_of(self.registers, self.blocks))
 
 
 async def poll(group: PollGroup, slot_ms: int, reader: Reader, clock: Clock) -> SlotReading:
