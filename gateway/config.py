@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from gateway.bounds import Bounds, Policy
@@ -68,8 +69,11 @@ class MeterSettings(Table):
     serial: str
 
 
-class PointSettings(Table):
+@dataclass(frozen=True, slots=True, config=Table.model_config)
+class PointSettings:
     """What is read for one metering point; the register follows from the device map."""
+
+    # There are thousands of these in a gateway: as a model each would take eight times the memory.
 
     point: Name
     measurand: str

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from metering.errors import SakugenError
@@ -19,6 +20,8 @@ from metering.toml_lines import lines_by_path
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 _VALUE_LIMIT = 80
+_UNKNOWN_KEY = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
+"""What pydantic calls it in a model, and in a dataclass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,34 +97,33 @@ def _fault(detail: ErrorDetails, text: str, file: str, model: type[BaseModel]) -
     key = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
     value = "" if detail["type"] == "missing" or isinstance(detail["input"], dict | list) else repr(detail["input"])
     problem = detail["msg"].removeprefix("Value error, ")
-    if detail["type"] == "extra_forbidden":
+    if detail["type"] in _UNKNOWN_KEY:
         problem = f"unknown key; allowed here: {', '.join(_siblings(model, location)) or 'none'}"
     elif detail["type"] == "missing":
         problem = "missing; this key is required"
     return Fault(file, line_of(text, location), key or "(file)", value[:_VALUE_LIMIT], problem)
 
 
-def _siblings(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    current: type[BaseModel] = model
+def _siblings(model: type, location: tuple[int | str, ...]) -> list[str]:
+    current = _fields(model)
     for part in location[:-1]:
         if isinstance(part, int):
             continue
-        field = next((f for name, f in current.model_fields.items() if part in (name, f.alias)), None)
-        nested = None if field is None else _model_in(field.annotation)
-        if nested is None:
+        field = next((f for name, f in current.items() if part in (name, f.alias)), None)
+        if field is None:
             return []
-        current = nested
-    return sorted(field.alias or name for name, field in current.model_fields.items())
+        current = _fields_in(field.annotation)
+    return sorted(field.alias or name for name, field in current.items())
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None
+def _fields(table: object) -> dict[str, FieldInfo]:
+    """The keys of a model or of a dataclass of pydantic; none of anything else."""
+    return getattr(table, "__pydantic_fields__", {}) if isinstance(table, type) else {}
+
+
+def _fields_in(annotation: object) -> dict[str, FieldInfo]:
+    """The keys of the first table that an annotation is made of."""
+    return _fields(annotation) or next(filter(None, map(_fields_in, getattr(annotation, "__args__", ()))), {})
 
 
 def line_of(text: str, location: Sequence[int | str]) -> int:

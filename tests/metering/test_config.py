@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 from metering.clock import ClockConfig
 from metering.config import ConfigError, line_of, load_toml, parse_toml
@@ -18,7 +19,8 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Place(Strict):
+@dataclass(frozen=True, slots=True, config=Strict.model_config)
+class Place:
     point: str
     measurand: Literal["heat_total_j", "active_power_w"]
 
