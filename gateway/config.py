@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 from pydantic.dataclasses import dataclass
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
@@ -69,7 +69,7 @@ class MeterSettings(Table):
     serial: str
 
 
-@dataclass(frozen=True, slots=True, config=Table.model_config)
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class PointSettings:
     """What is read for one metering point; the register follows from the device map."""
 

@@ -19,7 +19,7 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-@dataclass(frozen=True, slots=True, config=Strict.model_config)
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
 class Place:
     point: str
     measurand: Literal["heat_total_j", "active_power_w"]
