@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -120,39 +121,42 @@ class Agent:
                 if self._outbox.set_aside is not None:
                     self._faults.show(
                         "outbox-set-aside",
-                        f"a damaged outbox was kept as {self._outbox.set_aside}; its readings are missing",
+                        f"a damaged outbox is kept as {self._outbox.set_aside}; what it had not sent is missing",
                     )
                 if self._settings.metrics is not None:
                     from gateway.metrics import Metrics  # noqa: PLC0415 - a box that shows none has no memory for it
 
                     await stack.enter_async_context(Metrics(self._settings.metrics, self._measure))
-                await self._rounds.begin()
                 await self._serve(self._rounds, stop)
 
     async def _serve(self, rounds: Rounds, stop: asyncio.Event) -> None:
-        services = [
-            asyncio.create_task(work)
-            for work in (
-                self._keeper.run(),
-                self._serve_uplink(),
-                self._seal_for_ever(),
-                self._reload_for_ever(rounds),
-                rounds.until_failed(),
-            )
-        ]
-        stopping = asyncio.create_task(stop.wait())
-        sys.stdout.write(f"ready gateway {self._settings.gateway_id}: {rounds.start()} poll groups\n")
-        sys.stdout.flush()
-        self._watchdog.ready()
+        """Send from the first moment on: an outbox that was full at the start has space only when acks came."""
+        stopping, beginning = asyncio.create_task(stop.wait()), asyncio.create_task(rounds.begin())
+        services = [asyncio.create_task(work) for work in (self._keeper.run(), self._serve_uplink())]
+        ended = threading.Event()
         try:
-            done, _ = await asyncio.wait([stopping, *services], return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # none of them ends by itself: this raises what went wrong
+            await _first_of(stopping, beginning, *services)
+            if not beginning.done():
+                return  # told to stop before there was space to begin
+            services += [
+                asyncio.create_task(work)
+                for work in (
+                    self._seal_for_ever(),
+                    self._reload_for_ever(rounds),
+                    self._look_for_damage(ended),
+                    rounds.until_failed(),
+                )
+            ]
+            sys.stdout.write(f"ready gateway {self._settings.gateway_id}: {rounds.start()} poll groups\n")
+            sys.stdout.flush()
+            self._watchdog.ready()
+            await _first_of(stopping, *services)
             self._watchdog.stopping()
             await rounds.finish()
             await self._farewell()
         finally:
-            await _end([stopping, *services])
+            ended.set()
+            await _end([stopping, beginning, *services])
 
     async def _farewell(self) -> None:
         try:
@@ -172,7 +176,9 @@ class Agent:
         while True:
             try:
                 await self._uplink.run()
-            except Exception as error:  # noqa: BLE001 - the main loop: readings are kept whatever happens on the way to the broker
+            except Exception as error:  # main loop: readings are kept whatever happens on the way to the broker
+                if self._keeper.broken or _is_told_to_end():
+                    raise
                 if "uplink-failed" not in self._faults.texts:
                     _LOG.exception("the uplink failed; it starts again until an ack comes")
                 self._faults.show("uplink-failed", repr(error))
@@ -187,6 +193,12 @@ class Agent:
                     self._wake()
             except OutboxFullError as error:
                 self._faults.show("outbox-full", str(error))
+
+    async def _look_for_damage(self, ended: threading.Event) -> None:
+        found = await asyncio.to_thread(self._outbox.find_damage, ended.is_set)
+        if found is not None:
+            raise self._keeper.give_up(await self._keeper.do(self._outbox.damaged, found))
+        await asyncio.Event().wait()
 
     async def _reload_for_ever(self, rounds: Rounds) -> None:
         while True:
@@ -223,6 +235,18 @@ class Agent:
 
 def _shortest_slot_s(settings: GatewaySettings, factor: float) -> float:
     return min(group.interval_s for device in settings.device for group in device.group) / factor
+
+
+def _is_told_to_end() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+async def _first_of(*tasks: asyncio.Task[Any]) -> None:
+    """Wait until one of them ends; raises what went wrong, if something did."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
 
 
 async def _end(tasks: list[asyncio.Task[Any]]) -> None:

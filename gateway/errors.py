@@ -6,6 +6,7 @@ GatewayError
 ├── MetricsError         metrics cannot be shown where they are asked for
 └── OutboxError          the outbox cannot be used
     ├── OutboxLockedError    another process owns it
+    ├── OutboxBrokenError    its file is damaged or cannot be written: the process ends, and is started again
     └── OutboxFullError      no space is left; reading stops until there is some
 """
 
@@ -34,6 +35,10 @@ class OutboxError(GatewayError):
 
 class OutboxLockedError(OutboxError):
     """Another process has the outbox open."""
+
+
+class OutboxBrokenError(OutboxError):
+    """The open file can no longer be used. The process has to end; the next start begins a new file or goes on."""
 
 
 class OutboxFullError(OutboxError):

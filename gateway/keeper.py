@@ -1,18 +1,20 @@
 """One thread for the outbox: what touches the file waits its turn, commits that wait together are one flush.
 
 A full outbox first makes space, as far as its policy allows. When it cannot, reading stops and nothing more is lost:
-whoever commits waits until there is space, and the slots that pass meanwhile become missed slots.
+whoever commits waits until there is space, and the slots that pass meanwhile become missed slots. A file that can no
+longer be used ends `run`, whoever found that out, and the process with it.
 """
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import ParamSpec, Self, TypeVar
 
 from gateway.entries import Entry
-from gateway.errors import OutboxError, OutboxFullError
+from gateway.errors import OutboxBrokenError, OutboxError, OutboxFullError
 from gateway.outbox import Outbox
 from gateway.status import Faults
 
@@ -58,6 +60,8 @@ class Keeper:
         self._some = asyncio.Event()
         self._given_up = 0
         """Records, since this start."""
+        self.broken: OutboxBrokenError | None = None
+        """Why the file can no longer be used."""
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -70,9 +74,38 @@ class Keeper:
         await asyncio.to_thread(self._thread.shutdown)
 
     async def do(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call something that uses the outbox, in its turn."""
+        """Call something that uses the outbox, in its turn.
+
+        Raises:
+            OutboxBrokenError: the file can no longer be used; `run` ends with the same.
+        """
+        if self.broken is not None:
+            raise self.broken
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+        try:
+            return await loop.run_in_executor(self._thread, lambda: call(*args, **kwargs))
+        except sqlite3.DatabaseError as error:
+            raise self.give_up(self.outbox.broken(error)) from error
+
+    async def patiently(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call something that writes; while there is no space, make some or wait for it, and call again."""
+        while True:
+            try:
+                result = await self.do(call, *args, **kwargs)
+            except OutboxFullError as error:
+                self._on_full()
+                if not await self._make_space():
+                    self._faults.show("outbox-full", str(error))
+                    await asyncio.sleep(_FULL_RETRY_S)
+            else:
+                self._faults.clear("outbox-full")
+                return result
+
+    def give_up(self, error: OutboxBrokenError) -> OutboxBrokenError:
+        """End `run` with an error; gives it back."""
+        self.broken = error
+        self._some.set()
+        return error
 
     async def commit(self, entries: Sequence[Entry]) -> None:
         """Return once the entries are durable.
@@ -86,9 +119,15 @@ class Keeper:
         await done
 
     async def run(self) -> None:
-        """Commit what waits, for ever; a poll group waits for its commit, so no more wait than there are groups."""
+        """Commit what waits, for ever; a poll group waits for its commit, so no more wait than there are groups.
+
+        Raises:
+            OutboxBrokenError: the file can no longer be used.
+        """
         while True:
             await self._some.wait()
+            if self.broken is not None:
+                raise self.broken
             await self._gather()
             self._some.clear()
             batch, self._waiting = self._waiting, []
@@ -123,19 +162,8 @@ class Keeper:
                     done.set_exception(error)
 
     async def _commit_patiently(self, entries: Sequence[Entry]) -> None:
-        while True:
-            try:
-                sealed = await self.do(self.outbox.commit, entries)
-            except OutboxFullError as error:
-                self._on_full()
-                if not await self._make_space():
-                    self._faults.show("outbox-full", str(error))
-                    await asyncio.sleep(_FULL_RETRY_S)
-            else:
-                self._faults.clear("outbox-full")
-                if sealed:
-                    self._on_sealed()
-                return
+        if await self.patiently(self.outbox.commit, entries):
+            self._on_sealed()
 
     async def _make_space(self) -> bool:
         try:

@@ -9,10 +9,10 @@ References:
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from sqlite3 import Connection
+from sqlite3 import Connection, DatabaseError
 from types import TracebackType
 from typing import Self
 
@@ -27,7 +27,7 @@ from gateway.entries import (
     entry_from_json,
     entry_to_json,
 )
-from gateway.errors import OutboxError, OutboxFullError
+from gateway.errors import OutboxBrokenError, OutboxError, OutboxFullError
 from gateway.sealing import Place, RecordMaker, Stamp, birth_maker, gap_maker, horizon_record, record_makers
 from gateway.shelf import SqliteShelf
 from gateway.store import Store
@@ -116,7 +116,7 @@ class Outbox:
         self.shelf = SqliteShelf(self._store, self._horizon)
 
     def __enter__(self) -> Self:
-        """Open the file; a damaged one is set aside."""
+        """Open the file; one that is no outbox any more is set aside."""
         self._store.__enter__()
         return self
 
@@ -128,8 +128,20 @@ class Outbox:
 
     @property
     def set_aside(self) -> Path | None:
-        """Where a damaged outbox was moved to at this start, if there was one."""
+        """Where the damaged outbox that was found last is kept, until somebody takes it away."""
         return self._store.set_aside
+
+    def find_damage(self, ended: Callable[[], bool]) -> str | None:
+        """Look through the whole file, from any thread; see `Store.find_damage`."""
+        return self._store.find_damage(ended)
+
+    def damaged(self, what: str) -> OutboxBrokenError:
+        """Set the file aside; gives what to end the process with."""
+        return self._store.damaged(what)
+
+    def broken(self, error: DatabaseError) -> OutboxBrokenError:
+        """Say what an error of the file means; gives what to end the process with."""
+        return self._store.broken(error)
 
     def accounted_ms(self) -> dict[str, int]:
         """Up to which instant each poll group's slots are read or explained [ms since the Unix epoch]."""
@@ -145,7 +157,18 @@ class Outbox:
 
         Returns:
             The exact bytes of the birth's record.
+
+        Raises:
+            OutboxFullError: no space is left; nothing has begun.
         """
+        before = self._stream, self._birth
+        try:
+            return self._begin_stream(birth, start_ms, clock_was_ahead=clock_was_ahead)
+        except OutboxFullError:
+            self._stream, self._birth = before
+            raise
+
+    def _begin_stream(self, birth: BirthBody, start_ms: int, *, clock_was_ahead: bool) -> bytes:
         if clock_was_ahead and self.state().pending_slots:
             self._seal_apart(birth, start_ms)
         text = birth_to_json(birth)

@@ -12,6 +12,7 @@ from typing import Any, Self
 from gateway.config import GatewaySettings
 from gateway.entries import Entry, MissedSlots, SlotReading
 from gateway.errors import OutboxFullError
+from gateway.instruments import Instruments
 from gateway.keeper import Keeper
 from gateway.line import RankedReader
 from gateway.lines import lines_of
@@ -65,6 +66,9 @@ class Rounds:
         self._lines = lines_of(settings, clock)
         self._maps: dict[str, str] = {}
         """Digests of the device maps that are read by."""
+        self._instruments = Instruments(faults)
+        self._naming = asyncio.Lock()
+        """Held by whoever writes a birth, which says what is known just then; never while slots are awaited."""
         self.tally = Tally()
         self._timetables: dict[str, Timetable] = {}
         self._era = 0
@@ -105,8 +109,11 @@ class Rounds:
             accounted: up to where the slots of each group are read or explained [ms since the Unix epoch].
             ahead: whether what is committed lies in the future.
         """
-        birth = self._plans.birth()
-        data = await self._keeper.do(self._keeper.outbox.begin_stream, birth, start_ms, clock_was_ahead=ahead)
+        async with self._naming:
+            birth = self._plans.birth(self._instruments.serials)
+            data = await self._keeper.patiently(
+                self._keeper.outbox.begin_stream, birth, start_ms, clock_was_ahead=ahead
+            )
         for part in birth.groups:
             last_ms = max(accounted.get(part.group, start_ms - 1), start_ms - 1)
             self._timetables[part.group] = Timetable(part.interval_ms, last_ms, self._clock.factor)
@@ -142,7 +149,7 @@ class Rounds:
         """
         async with self._turning:
             plans, maps = self._plans.succeeded_by(settings), _digests(settings)
-            birth, old = plans.birth(), self._plans.by_device()
+            old = self._plans.by_device()
             same = _same_devices((self._settings, self._maps), (settings, maps))
             new = [(device, group) for device, group in plans.by_device() if device not in same]
             halting = [group.name for device, group in old if device not in same]
@@ -151,11 +158,14 @@ class Rounds:
             halted_ms = self._clock.now_ms()
             await self._halt(halting, None)
             try:
-                data = await self._keeper.do(self._keeper.outbox.renew_birth, birth)
+                async with self._naming:
+                    self._instruments.forget(set(self._maps) - same)
+                    birth = plans.birth(self._instruments.serials)
+                    data = await self._keeper.do(self._keeper.outbox.renew_birth, birth)
+                    self._plans, self._settings, self._maps = plans, settings, maps
             except OutboxFullError:
                 self._start_groups((device, group) for device, group in old if device not in same)
                 raise
-            self._plans, self._settings, self._maps = plans, settings, maps
             self._renew_lines()
             accounted = await self._keeper.do(self._keeper.outbox.accounted_ms)
             self._renew_timetables(halting, [group for _, group in new], accounted, halted_ms)
@@ -251,9 +261,10 @@ class Rounds:
         found = await self._plans.look_into(group, reading, line)
         if not found:
             return group
-        async with self._turning:
+        async with self._turning, self._naming:
+            birth = self._plans.birth(self._instruments.serials, found)
             try:
-                data = await self._keeper.do(self._keeper.outbox.renew_birth, self._plans.birth(found))
+                data = await self._keeper.do(self._keeper.outbox.renew_birth, birth)
             except OutboxFullError as error:
                 self._faults.show("outbox-full", str(error))
                 return group
@@ -269,12 +280,35 @@ class Rounds:
         due = timetable.at(slot_ms)
         entries: list[Entry] = [_missed(group, due.missed)] if due.missed else []
         taken = await self._read(group, slot_ms, line) if due.read else None
+        if isinstance(taken, SlotReading) and not await self._name_instrument(device, group.unit):
+            taken = MissedSlots(group.name, slot_ms, slot_ms + group.interval_ms, Quality.DROPPED)
         if taken is not None:
             entries.append(taken)
         if entries and era == self._era:
             await self._keeper.commit(entries)
             self.tally.note(device, group.interval_ms, entries)
         return taken
+
+    async def _name_instrument(self, name: str, unit: int) -> bool:
+        """Have a birth name whoever was read, before it is committed; False when the outbox has no space for one."""
+        line, known = self._lines[name], self._instruments
+        held, stranger = line.identity(unit), line.is_stranger(unit)
+        if known.is_known(name, held, stranger=stranger):
+            return True
+        # A reload waits until its own slots are committed, so this device is in the settings.
+        device = next(one for one in self._settings.device if one.name == name)
+        async with self._naming:
+            serials = known.renamed(device, held)
+            if serials != known.serials:
+                try:
+                    data = await self._keeper.do(self._keeper.outbox.renew_birth, self._plans.birth(serials))
+                except OutboxFullError as error:
+                    self._faults.show("outbox-full", str(error))
+                    return False
+                self._uplink.show_birth(data)
+            known.know(device, held, stranger=stranger)
+        self._uplink.wake()
+        return True
 
     async def _read(self, group: PollGroup, slot_ms: int, line: Reader) -> Entry:
         code = f"not-read {group.name}"
@@ -304,16 +338,26 @@ def _digests(settings: GatewaySettings) -> dict[str, str]:
 
 
 def _same_devices(old: tuple[GatewaySettings, dict[str, str]], new: tuple[GatewaySettings, dict[str, str]]) -> set[str]:
-    """Name the devices that are read exactly as before: same settings, same bus, same text of their map."""
+    """Name the devices that are read exactly as before: same settings, same bus, same text of their map.
+
+    What answers at one unit id is one unit of its line: when one of its devices changes, they all do.
+    """
     (was, old_maps), (becomes, new_maps) = old, new
     before = {device.name: device for device in was.device}
-    return {
+    same = {
         device.name
         for device in becomes.device
         if device == before.get(device.name)
         and was.bus_of(device) == becomes.bus_of(device)
         and old_maps[device.name] == new_maps[device.name]
     }
+    changed = {
+        (one.bus_of(device).name, device.unit_id)
+        for one in (was, becomes)
+        for device in one.device
+        if device.name not in same
+    }
+    return {name for name in same if (was.bus_of(before[name]).name, before[name].unit_id) not in changed}
 
 
 def _missed(group: PollGroup, missed: Missed) -> MissedSlots:

@@ -1,20 +1,21 @@
 """The outbox file: one SQLite connection under a file lock, durable at every commit.
 
 A file that SQLite calls damaged is set aside under another name, never deleted, and a new one is begun: reading
-meters matters more than yesterday's file, and whoever looks after the box still has it.
+meters matters more than yesterday's file, and whoever looks after the box still has it. To look through a large file
+takes a card minutes, so that is done while the gateway already reads.
 """
 
 import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from gateway.errors import OutboxError, OutboxFullError, OutboxLockedError
+from gateway.errors import OutboxBrokenError, OutboxError, OutboxFullError, OutboxLockedError
 
 _LOG = logging.getLogger("gateway.outbox")
 
@@ -55,10 +56,11 @@ CREATE TABLE mark (only INTEGER PRIMARY KEY CHECK (only = 1), journal TEXT, run 
 """
 
 _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-class _Damaged(sqlite3.DatabaseError):
-    """The quick check found damage."""
+_UNREADABLE_CODES = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ}
+"""A page that the card no longer gives is damage too, and the rest of the card may be good."""
+_NO_SPACE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+_LOOK_UP_EVERY = 10_000
+"""Steps of SQLite's machine between two looks at whether a check shall end."""
 
 
 class Store:
@@ -72,24 +74,24 @@ class Store:
         """
         self.path = path
         self.set_aside: Path | None = None
-        """Where a damaged file was moved to, if there was one."""
+        """Where the damaged file that was found last is kept, until somebody takes it away."""
         self._lock: int | None = None
         self._db: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        """Take the lock, check the file, open it.
+        """Take the lock, open the file.
 
         Raises:
             OutboxLockedError: when another process has it.
             OutboxError: when it cannot be opened, or a newer agent wrote it.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.path.with_suffix(".lock"))
         try:
             self._db = self._open()
         except BaseException:
             self._unlock()
             raise
+        self.set_aside = max(_set_aside_before(self.path), default=(0, None))[1]
         return self
 
     def __exit__(
@@ -129,33 +131,78 @@ class Store:
         except BaseException as error:
             if db.in_transaction:
                 db.execute("ROLLBACK")
-            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _NO_SPACE_CODES:
                 raise OutboxFullError(
                     f"outbox {self.path}: no space left; free some, reading goes on by itself"
                 ) from error
             raise
 
+    def find_damage(self, ended: Callable[[], bool]) -> str | None:
+        """Look through the whole file; other threads may go on using it.
+
+        Args:
+            ended: asked again and again; True gives up.
+
+        Returns:
+            What is wrong with it; None when nothing is, or when it was given up.
+        """
+        with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            db.set_progress_handler(ended, _LOOK_UP_EVERY)
+            try:
+                (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            except sqlite3.OperationalError as error:
+                return None if ended() else str(error)
+            except sqlite3.DatabaseError as error:
+                return str(error)
+        return None if verdict == "ok" else str(verdict)
+
+    def broken(self, error: sqlite3.DatabaseError) -> OutboxBrokenError:
+        """Say what an error of the open file means; a damaged one is set aside, so that the next start begins anew.
+
+        Args:
+            error: what SQLite raised.
+        """
+        if _is_damage(error):
+            return self.damaged(str(error))
+        return OutboxBrokenError(
+            f"outbox {self.path} cannot be used ({error}): see to its file system; what was committed is kept, and the "
+            "first start that can write goes on from there"
+        )
+
+    def damaged(self, what: str) -> OutboxBrokenError:
+        """Set the open file aside; it ends its life under its new name.
+
+        Args:
+            what: is wrong with it.
+        """
+        try:
+            aside = _set_aside(self.path)
+        except OSError as error:
+            return OutboxBrokenError(
+                f"outbox {self.path} is damaged ({what}) and cannot be set aside: {error.strerror}"
+            )
+        return OutboxBrokenError(
+            f"outbox {self.path} is damaged ({what}); it is kept as {aside}, the next start begins a new one"
+        )
+
     def _open(self) -> sqlite3.Connection:
         try:
-            return self._checked()
+            return self._opened()
         except sqlite3.DatabaseError as error:
-            if not isinstance(error, _Damaged) and error.sqlite_errorcode not in _DAMAGED_CODES:
+            if not _is_damage(error):
                 raise OutboxError(f"outbox {self.path} cannot be opened: {error}") from error
-            self.set_aside = _set_aside(self.path)
             _LOG.error(
-                "outbox %s is damaged (%s); it is kept as %s, a new one begins", self.path, error, self.set_aside
-            )
-        return self._checked()
+                "outbox %s is damaged (%s); it is kept as %s, a new one begins",
+                self.path, error, _set_aside(self.path),
+            )  # fmt: skip
+        return self._opened()
 
-    def _checked(self) -> sqlite3.Connection:
+    def _opened(self) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         try:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             db.execute("PRAGMA temp_store = MEMORY")  # a read-only root has nowhere else to put it
-            (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise _Damaged(verdict)  # noqa: TRY301 - the same way out as for what SQLite itself finds
             self._migrate(db)
         except BaseException:
             db.close()
@@ -178,7 +225,11 @@ class Store:
 
 
 def _locked(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OutboxError(f"{path} cannot be opened ({error.strerror}): see to its folder and file system") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -187,10 +238,19 @@ def _locked(path: Path) -> int:
     return descriptor
 
 
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0)  # what Python raises by itself has none
+    return code & 0xFF in _DAMAGED_CODES or code in _UNREADABLE_CODES
+
+
+def _set_aside_before(path: Path) -> list[tuple[int, Path]]:
+    numbered = ((found.name.rpartition("-")[2], found) for found in path.parent.glob(f"{path.name}.damaged-*"))
+    return [(int(number), found) for number, found in numbered if number.isdigit()]
+
+
 def _set_aside(path: Path) -> Path:
-    number = 1
-    while (target := path.with_name(f"{path.name}.damaged-{number}")).exists():
-        number += 1
+    last, _ = max(_set_aside_before(path), default=(0, None))
+    target = path.with_name(f"{path.name}.damaged-{last + 1}")
     for suffix in ("", "-wal", "-shm"):
         part = path.with_name(path.name + suffix)
         if part.exists():

@@ -110,7 +110,8 @@ class Uplink:
             case Connected():
                 self._faults.clear("broker-unreachable")
                 self._sender.on_connected(self._now_s())
-                self.show_birth(self._birth)
+                if self._birth:  # there is none yet while a full outbox makes space for it
+                    self.show_birth(self._birth)
                 await self._show_status()
             case Disconnected(reason, taken_over):
                 self._sender.on_disconnected()

@@ -1,69 +1,27 @@
 """SIGHUP to a real process: what did not change is read on without a missed slot; what is wrong changes nothing."""
 
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from runkit.box import STEP_MS, device, gaps_of, head, records_of, slots_of
-
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Running:
-    """A gateway process with its configuration file."""
-
-    folder: Path
-    head: str
-    child: subprocess.Popen
-
-    def reload(self, devices: str, head: str | None = None) -> None:
-        (self.folder / "gateway.toml").write_text((self.head if head is None else head) + devices)
-        self.child.send_signal(signal.SIGHUP)
-
-    def records(self) -> list:
-        return records_of(self.folder)
-
-    def slots(self, name: str) -> list[int]:
-        return slots_of(self.records(), f"{name}/all")
-
-    def births(self) -> list:
-        return [record for record in self.records() if record.kind == "birth"]
-
-    def log(self) -> str:
-        return (self.folder / "log").read_text()
+from runkit.box import STEP_MS, device, gaps_of, head
+from runkit.process import Gateway
 
 
 @pytest.fixture
-def running(tmp_path, free_port) -> Callable[..., Running]:
+def running(tmp_path, free_port) -> Callable[..., Gateway]:
     @contextmanager
-    def run(devices: str) -> Iterator[Running]:
-        text = head(tmp_path, free_port())
-        (tmp_path / "gateway.toml").write_text(text + devices)
-        with (tmp_path / "log").open("wb") as log:
-            child = subprocess.Popen(
-                [sys.executable, "-m", "sakugen", "gateway", "run", "--config", tmp_path / "gateway.toml"],
-                cwd=ROOT, stdout=subprocess.PIPE, stderr=log,
-            )  # fmt: skip
-        try:
-            assert child.stdout.readline().startswith(b"ready ")
-            yield Running(tmp_path, text, child)
-            child.send_signal(signal.SIGTERM)
-            assert child.wait(20) == 0
-        finally:
-            child.kill()
-            child.wait()
-            child.stdout.close()
+    def run(devices: str) -> Iterator[Gateway]:
+        with Gateway(tmp_path, head(tmp_path, free_port())) as gateway:
+            gateway.configure(devices)
+            gateway.start()
+            yield gateway
+            gateway.stop()
 
     return run
 
 
-def unbroken(gateway: Running, name: str) -> bool:
+def unbroken(gateway: Gateway, name: str) -> bool:
     slots = gateway.slots(name)
     return slots == list(range(slots[0], slots[-1] + STEP_MS, STEP_MS)) and not gaps_of(
         gateway.records(), f"{name}/all"
