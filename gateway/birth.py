@@ -1,6 +1,8 @@
 """From configuration to what a birth says of what is polled. Reads device maps only."""
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from gateway import __version__
@@ -13,14 +15,19 @@ from metering.devicemap import DeviceMap
 from metering.measurands import measurand
 from metering.record import BlockPart, GroupPart, MeterPart, PointPart
 
+NO_SERIALS: Mapping[str, str] = MappingProxyType({})
 
-def birth_body(settings: GatewaySettings, time_factor: float, cuts: Cuts = NO_CUTS) -> BirthBody:
+
+def birth_body(
+    settings: GatewaySettings, time_factor: float, cuts: Cuts = NO_CUTS, serials: Mapping[str, str] = NO_SERIALS
+) -> BirthBody:
     """Say what the gateway's readings are about.
 
     Args:
         settings: a checked configuration.
         time_factor: seconds of wall clock in one real second.
         cuts: what was learned of its devices; it decides which requests are made.
+        serials: by device, the serial number that its instrument tells, where it is not the configured one.
     """
     groups: list[GroupPart] = []
     texts: dict[str, str] = {}
@@ -28,8 +35,10 @@ def birth_body(settings: GatewaySettings, time_factor: float, cuts: Cuts = NO_CU
         device_map = load_map(device.map)
         texts[device_map.digest] = device_map.text
         plans = poll_groups(settings.bus_of(device), device, cuts)
+        serial = serials.get(device.name, device.meter.serial)
+        meter = MeterPart(make=device.meter.make, model=device.meter.model, serial=serial)
         groups += [
-            _group_part(device, group, device_map, plan) for group, plan in zip(device.group, plans, strict=True)
+            _group_part(device, meter, group, device_map, plan) for group, plan in zip(device.group, plans, strict=True)
         ]
     return BirthBody(
         project=settings.project,
@@ -42,7 +51,9 @@ def birth_body(settings: GatewaySettings, time_factor: float, cuts: Cuts = NO_CU
     )
 
 
-def _group_part(device: DeviceSettings, group: GroupSettings, device_map: DeviceMap, plan: PollGroup) -> GroupPart:
+def _group_part(
+    device: DeviceSettings, meter: MeterPart, group: GroupSettings, device_map: DeviceMap, plan: PollGroup
+) -> GroupPart:
     points = tuple(
         PointPart(
             point=point.point,
@@ -58,7 +69,7 @@ def _group_part(device: DeviceSettings, group: GroupSettings, device_map: Device
         interval_ms=plan.interval_ms,
         map=device_map.digest,
         unit_id=device.unit_id,
-        meter=MeterPart(make=device.meter.make, model=device.meter.model, serial=device.meter.serial),
+        meter=meter,
         blocks=tuple(
             BlockPart(function=_read_function(b.function), address=b.address, count=b.count) for b in plan.blocks
         ),

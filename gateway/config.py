@@ -177,7 +177,7 @@ def _reserved(settings: GatewaySettings) -> Iterator[Problem]:
 def _places(settings: GatewaySettings) -> Iterator[Problem]:
     buses = {bus.name: bus for bus in settings.bus}
     led_to = {bus.where: bus.name for bus in settings.bus}
-    taken: dict[tuple[str, int], str] = {}
+    taken: dict[tuple[str, int, str], str] = {}
     for i, device in enumerate(settings.device):
         where = ("device", i)
         if device.bus is None and device.host is None:
@@ -196,10 +196,12 @@ def _places(settings: GatewaySettings) -> Iterator[Problem]:
             yield (*where, "host"), device.host, f"bus {led_to[place]!r} leads there; say bus instead of host"
         if device.bus is not None and buses[device.bus].kind.is_rtu and not 1 <= device.unit_id <= 247:
             yield (*where, "unit_id"), device.unit_id, "on a serial line a unit id lies between 1 and 247"
-        address = (device.bus or place, device.unit_id)
+        # An inverter and the meter behind it often answer at one unit id, each under a map of its own.
+        address = (device.bus or place, device.unit_id, device.map)
         if address in taken:
             which = "bus" if device.bus else "host, port"
-            yield (*where, "unit_id"), device.unit_id, f"device {taken[address]!r} has the same {which} and unit id"
+            what = f"device {taken[address]!r} has the same {which}, unit id and map: add its poll groups there"
+            yield (*where, "unit_id"), device.unit_id, what
         taken.setdefault(address, device.name)
 
 

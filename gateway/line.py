@@ -2,8 +2,9 @@
 
 An RTU answer does not say which request it belongs to, so after a request that was given up nothing is believed until
 the line has proved that it is in step again: first an answer of a length that no request still open could have, then,
-where the map knows one, the identity register, which must hold what it held before. Two requests that follow each
-other ask for different lengths, or something else is read between them.
+where the map knows one, the identity register. It must hold what it held before; another serial number that shows
+itself twice is another instrument, and `identity` tells which. Two requests that follow each other ask for different
+lengths, or something else is read between them.
 
 A unit that does not answer is left alone for a while, and so is a bus on which nobody does: neither delays the others
 by more than one timeout in that while.
@@ -88,12 +89,20 @@ class Line:
 
     def _new_member(self, unit: Unit) -> Member:
         # Whoever had the line before us may have left a request open; over TCP nothing of that reaches us.
-        return Member(unit, unsure=self.bus.kind.is_rtu or unit.identity is not None)
+        return Member(unit, unsure=self.bus.kind.is_rtu or bool(unit.identities))
 
     def round_trips(self, unit: int) -> tuple[int, float]:
         """Tell how many requests a unit answered so far, and how long it took over all of them [s]."""
         member = self._members[unit]
         return member.answers, member.answering_s
+
+    def identity(self, unit: int) -> Mapping[Block, Words]:
+        """Tell what the identity registers of a unit hold; empty as long as none was read."""
+        return self._members[unit].held
+
+    def is_stranger(self, unit: int) -> bool:
+        """Tell whether a unit is not read because another model answers than before."""
+        return self._members[unit].stranger
 
     def silent_units(self) -> list[int]:
         """The units that gave no good answer when they were last asked."""
@@ -147,7 +156,7 @@ class Line:
             quality = await self._read_between(number, wanted)
         if quality is Quality.OK:
             self._unsure = False
-            if member.unsure:
+            if member.unsure or member.may_be_another(self._now_s()):
                 quality = await self._identify(number, wanted)
         return quality
 
@@ -173,23 +182,50 @@ class Line:
         return quality
 
     async def _identify(self, number: int, wanted: Block) -> Quality:
-        """Make sure that it is the same device; the line is in step."""
+        """Make sure that it is the same device, or learn which one it is; the line is in step."""
         member = self._members[number]
-        identity, quality = member.unit.identity, Quality.OK
-        if identity is not None:
-            words, quality = await self._exchange(number, identity)
-            if words is not None and not member.recognises(words):
-                if not member.patience.wait_s:
-                    _LOG.error("%s unit %d is another device than before; it is not read", self.bus.where, number)
-                self._failed(number, Quality.BAD_FRAME)
-                return Quality.BAD_FRAME
-            if quality is Quality.EXCEPTION:  # not every firmware has it
-                quality = Quality.OK
-            if quality is Quality.OK and form_of(identity) == form_of(wanted):
-                quality = await self._read_between(number, wanted)
+        quality = Quality.OK
+        for identity in member.unit.identities:
+            quality = await self._recognise(number, identity)
+            if quality is not Quality.OK:
+                return quality
+        if member.unit.identities:
+            quality = await self._keep_apart(number, wanted)
         if quality is Quality.OK:
-            member.in_step()
+            member.in_step(self._now_s())
         return quality
+
+    async def _recognise(self, number: int, identity: Block) -> Quality:
+        """Read one identity register."""
+        member = self._members[number]
+        words, quality = await self._read_apart(number, identity)
+        if words is None:
+            return quality
+        if not member.recognises(identity, words) and member.unit.numbered:
+            again, _ = await self._read_apart(number, identity)
+            if again == words:  # no stray answer
+                member.held[identity] = words
+        was_stranger, member.stranger = member.stranger, not member.recognises(identity, words)
+        if not member.stranger:
+            return Quality.OK
+        if not was_stranger:
+            _LOG.error("%s unit %d is another device than before; it is not read", self.bus.where, number)
+        self._failed(number, Quality.BAD_FRAME)
+        return Quality.BAD_FRAME
+
+    async def _read_apart(self, number: int, identity: Block) -> tuple[Words | None, Quality]:
+        """Read an identity register; none and OK when the device refuses it, as not every firmware has it."""
+        quality = await self._keep_apart(number, identity)
+        if quality is not Quality.OK:
+            return None, quality
+        words, quality = await self._exchange(number, identity)
+        return words, Quality.OK if quality is Quality.EXCEPTION else quality
+
+    async def _keep_apart(self, number: int, block: Block) -> Quality:
+        """Read something else first when the last answer of this unit looked like the one to come."""
+        if self._turns.last_form != (number, form_of(block)):
+            return Quality.OK
+        return await self._read_between(number, block)
 
     async def _exchange(self, number: int, block: Block) -> tuple[Words | None, Quality]:
         """Ask once."""

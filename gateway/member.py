@@ -8,6 +8,8 @@ from metering.decode import Block
 
 FIRST_WAIT_S = 1.0
 MOST_WAIT_S = 60.0
+IDENTITY_S = 300.0
+"""No instrument is taken out and another one wired in its place within this time [s]."""
 LATEST_ANSWER_S = 10.0
 """No device answers later than this after it was asked [s]."""
 _REFUSED_TIMES = 3
@@ -25,8 +27,10 @@ class Unit:
     """How long it may take to begin its answer [s]."""
     turnaround_s: float = 0.0
     """The silence that it needs before a request, when that is more than the bus needs [s]."""
-    identity: Block | None = None
+    identities: tuple[Block, ...] = ()
     """Registers that hold the same as long as it is the same device."""
+    numbered: bool = False
+    """Whether these are serial numbers: another one is another instrument, which is read on as what it says it is."""
     probes: tuple[Block, ...] = ()
     """Anything else that it lets us read; the more lengths, the better."""
 
@@ -51,6 +55,8 @@ class Member:
         self.patience = BackOff(max(FIRST_WAIT_S, unit.timeout_s), MOST_WAIT_S)
         self.unsure = unsure
         """Whether the next answer might be one to an earlier request."""
+        self.stranger = False
+        """Whether another model answers than before, which is not read."""
         self.spared = False
         """Whether one bad frame has been forgiven since the last answer."""
         self.probed_s = 0.0
@@ -61,7 +67,10 @@ class Member:
         """Requests that were answered."""
         self.answering_s = 0.0
         """From sending them to the end of their answers, in sum [s]."""
-        self._identity_words: Words | None = None
+        self.held: dict[Block, Words] = {}
+        """What its identity registers hold."""
+        self._identified_s = 0.0
+        """When it was last known to be the same device [s]."""
         self._open: dict[Form, float] = {}
         """Forms of requests that were given up, and when [s]."""
 
@@ -70,10 +79,15 @@ class Member:
         self.unsure = True
         self._open[form_of(block)] = now_s
 
-    def in_step(self) -> None:
-        """Note that nothing is open any more."""
+    def in_step(self, now_s: float) -> None:
+        """Note that nothing is open any more and that it is the device that it was."""
         self.unsure = False
         self._open.clear()
+        self._identified_s = now_s
+
+    def may_be_another(self, now_s: float) -> bool:
+        """Tell whether it was not known for so long that somebody may have exchanged it."""
+        return bool(self.unit.identities) and now_s - self._identified_s >= IDENTITY_S
 
     def is_open(self, form: Form, now_s: float) -> bool:
         """Tell whether an answer of this form could be one to a request that was given up."""
@@ -81,15 +95,11 @@ class Member:
 
     def probes(self, wanted: Block) -> list[Block]:
         """List what proves that the line is in step, best first: answers that look like nothing else of this unit."""
-        taken = {form_of(wanted)}
-        if self.unit.identity is not None:
-            taken.add(form_of(self.unit.identity))
+        taken = {form_of(wanted), *map(form_of, self.unit.identities)}
         return [
             probe for probe in self.unit.probes if form_of(probe) not in taken and self.refusals[probe] < _REFUSED_TIMES
         ]
 
-    def recognises(self, words: Words) -> bool:
-        """Tell whether the identity register holds what it held when it was first read."""
-        if self._identity_words is None:
-            self._identity_words = words
-        return words == self._identity_words
+    def recognises(self, identity: Block, words: Words) -> bool:
+        """Tell whether an identity register holds what it held when it was first read."""
+        return self.held.setdefault(identity, words) == words

@@ -1,6 +1,7 @@
 """The requests of a running gateway: laid out at the start, laid out again when a device refuses one for good."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from gateway.backoff import BackOff
@@ -72,13 +73,14 @@ class Plans:
         plans._cuts = {name: cuts for name, cuts in self._cuts.items() if before.get(name) == after.get(name)}
         return plans
 
-    def birth(self, more: dict[str, frozenset[Cut]] | None = None) -> BirthBody:
+    def birth(self, serials: Mapping[str, str], more: dict[str, frozenset[Cut]] | None = None) -> BirthBody:
         """Say what is read.
 
         Args:
+            serials: by device, the serial number that its instrument tells, where it is not the configured one.
             more: cuts that come on top, by poll group.
         """
-        return birth_body(self._settings, self._clock.factor, self._with(more or {}))
+        return birth_body(self._settings, self._clock.factor, self._with(more or {}), serials)
 
     def by_device(self) -> list[tuple[str, PollGroup]]:
         """What is asked: (name of the device, poll group)."""

@@ -109,7 +109,7 @@ def test_two_buses_that_lead_to_one_place_and_two_units_of_one_number_are_refuse
     assert "bus 'other' leads there already; two masters disturb each other" in faults_of(text)[0]
     second = SECOND.replace('host = "192.0.2.11"', 'bus = "cabinet"').replace("ac-bus", "grid")
     (fault,) = faults_of(BUSES + second)
-    assert "device 'revenue-meter' has the same bus and unit id" in fault
+    assert "device 'revenue-meter' has the same bus, unit id and map" in fault
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_two_devices_at_one_address_or_of_one_name_are_refused():
     other_point = SECOND.replace("ac-bus", "grid")
     assert "used twice" in faults_of(SAMPLE + other_point.replace('"second"', '"revenue-meter"'))[0]
     assert (
-        "'revenue-meter' has the same host, port and unit id"
+        "'revenue-meter' has the same host, port, unit id and map"
         in faults_of(SAMPLE + other_point.replace(".11", ".10"))[0]
     )
 

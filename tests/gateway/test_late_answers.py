@@ -17,9 +17,9 @@ FASTER = LATEST_ANSWER_S / (6 * TIMEOUT_S)
 PROBES = (Block(3, 100, 1), Block(3, 104, 3), Block(4, 110, 5))
 IDENTITY = Block(3, 200, 6)
 UNITS = {
-    1: Unit(TIMEOUT_S, identity=IDENTITY, probes=PROBES),
+    1: Unit(TIMEOUT_S, identities=(IDENTITY,), probes=PROBES),
     2: Unit(TIMEOUT_S, probes=PROBES),
-    3: Unit(TIMEOUT_S, identity=Block(3, 210, 2), probes=PROBES),
+    3: Unit(TIMEOUT_S, identities=(Block(3, 210, 2),), probes=PROBES),
 }
 WANTED = [
     *((unit, 3, address, 2) for unit in UNITS for address in (0, 2, 10, 300)),

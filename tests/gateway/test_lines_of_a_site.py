@@ -98,11 +98,11 @@ def test_what_the_configuration_says_of_the_timeout_goes_before_the_map_and_the_
 
 def test_a_device_is_itself_by_its_serial_number_or_else_by_what_the_map_names(settings):
     (device,) = settings('host = "192.0.2.1"').device
-    assert unit_of(device).identity == Block(3, 900, 1)
+    assert unit_of(device).identities == (Block(3, 900, 1),)
     (device,) = settings(
         'host = "192.0.2.1"', serial='serial = { function = 4, address = 910, type = "string", count = 8 }'
     ).device
-    assert unit_of(device).identity == Block(4, 910, 8)
+    assert unit_of(device).identities == (Block(4, 910, 8),)
 
 
 def test_probes_are_the_first_register_of_each_length_and_parts_of_registers_come_last(settings):
