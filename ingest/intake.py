@@ -98,8 +98,8 @@ class Intake:
         below = seq <= head.seq
         return StreamView(
             head=head,
-            stored=below and journal.stored(key, seq, authentic.digest),
-            chain=journal.chain(key, validate.touched(authentic, body)) if below else {},
+            stored=stored,
+            chain=journal.chain(key, validate.touched(authentic, body)) if below and not stored else {},
             birth=birth,
             birth_held=birth_held,
         )
@@ -142,6 +142,7 @@ class Intake:
                 data=authentic.data,
             )
         )
+        stored = below and journal.stored(key, seq, authentic.digest)
         if decision.hole is not None:
             journal.hole(key, *decision.hole, project, now_ms)
         if decision.head is not None:

@@ -16,6 +16,8 @@ from types import TracebackType
 from typing import IO, Final, Self
 
 from ingest.errors import JournalError, JournalFullError, JournalInUseError
+from ingest.store.closed import ClosedMonths
+from ingest.store.months import folder_of
 from ingest.store.schema import ADDED, APPLICATION_ID, SCHEMA, SCHEMA_VERSION
 from metering.record import MAX_RECORD_BYTES
 from metering.topics import GatewayId
@@ -85,6 +87,8 @@ class Journal:
     def __init__(self, path: Path, connection: sqlite3.Connection, lock: IO[str]) -> None:
         """Keep what `open` opened."""
         self.path = path
+        self.closed = ClosedMonths(connection, folder_of(path))
+        """The months that are in files of their own."""
         self._db = connection
         self._lock = lock
 
@@ -193,7 +197,8 @@ class Journal:
     def stored(self, key: StreamKey, seq: int, digest: str) -> bool:
         """Whether these exact bytes are in the journal."""
         sql = "SELECT 1 FROM records WHERE site = ? AND gateway = ? AND stream = ? AND seq = ? AND digest = ?"
-        return self._db.execute(sql, (*key.row, seq, digest)).fetchone() is not None
+        there = self._db.execute(sql, (*key.row, seq, digest)).fetchone() is not None
+        return there or self.closed.holds(key.row, seq, digest)
 
     def chain(self, key: StreamKey, wanted: Sequence[int]) -> Mapping[int, str]:
         """The digests of those of the wanted sequence numbers whose record, or whose replacement's end, is known."""
@@ -205,8 +210,9 @@ class Journal:
                 " WHERE site = ?1 AND gateway = ?2 AND stream = ?3 AND through = ?4 AND replaces IS NOT NULL LIMIT 1",
                 (*key.row, seq),
             ).fetchone()
-            if row is not None:
-                known[seq] = row[0]
+            found = row[0] if row is not None else self.closed.digest_at(key.row, seq)
+            if found is not None:
+                known[seq] = found
         return known
 
     def birth_before(self, key: StreamKey, seq: int) -> tuple[str, bytes, bool] | None:

@@ -1,26 +1,22 @@
 """Read the journal without ever getting in its writer's way.
 
-In goes the path of a journal, out come rows. Every call opens the file read-only, reads in short transactions and
-closes again: a read transaction that stays open would keep the writer from truncating its WAL file.
+In goes the path of a journal, out come records and what else it knows, from closed months too (`rows`).
 """
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
-from ingest.errors import JournalError
+from ingest.store.months import ListedMonth, Row
+from ingest.store.rows import Rows
 from metering import record
 from metering.interval import DAY_MS
 from metering.measurands import MEASURANDS
 from metering.quality import Quality
 from metering.topics import GatewayId, gateway_of
 
-_PAGE_ROWS = 256
 _LATEST_RECORDS = 64
-_BUSY_TIMEOUT_S = 5.0
+_THROUGH, _DIGEST = 12, 14  # places in a row (`months.COLUMNS`)
 _LONGEST_RECORD_MS = 7 * DAY_MS  # a record is sealed within minutes; this much is never in one
 
 
@@ -149,9 +145,6 @@ class Latest:
         return None if self.value is None else MEASURANDS[self.measurand].to_unit(self.value)
 
 
-_COLUMNS = ", ".join(field.name for field in fields(StoredRecord)).replace("data", "bytes")
-
-
 class JournalReader:
     """The read-only door to a journal; holds no connection, so it may be shared by threads."""
 
@@ -162,15 +155,16 @@ class JournalReader:
             path: the journal's SQLite file.
         """
         self.path = path
+        self._journal = Rows(path)
 
     @property
     def journal_id(self) -> str:
         """The ULID of this journal."""
-        return str(self._rows("SELECT value FROM meta WHERE key = 'journal'")[0][0])
+        return str(self._journal.query("SELECT value FROM meta WHERE key = 'journal'")[0][0])
 
     def projects(self) -> list[str]:
         """Name every project that a birth in the journal names."""
-        rows = self._rows("SELECT DISTINCT project FROM heads WHERE project IS NOT NULL ORDER BY project")
+        rows = self._journal.query("SELECT DISTINCT project FROM heads WHERE project IS NOT NULL ORDER BY project")
         return [row[0] for row in rows]
 
     def records(self, project: str, start_ms: int, end_ms: int) -> Iterator[StoredRecord]:
@@ -186,25 +180,21 @@ class JournalReader:
             one that speaks of a slot in the interval: without a hole, so that one that was left out is missed. Ordered
             by stream, then sequence number. Held records are never among them (see `held`).
         """
-        spans = self._rows(
-            "SELECT stream, site, gateway, MAX(first), MAX(last) FROM ("
-            "SELECT stream, site, gateway, MIN(seq) AS first, MAX(seq) AS last FROM records"
-            " WHERE project = ?1 AND status = 'appended' AND kind NOT IN ('birth', 'horizon')"
-            " AND first_slot_ms < ?2 AND last_slot_ms >= ?3 GROUP BY stream, site, gateway"
-            " UNION ALL SELECT stream, site, gateway, 1, 0 FROM heads WHERE project IS NULL OR project = ?1"
-            ") GROUP BY stream, site, gateway ORDER BY stream, site, gateway",
-            (project, end_ms, start_ms),
-        )
         where = (
-            "site = ? AND gateway = ? AND stream = ? AND project = ? AND status = 'appended'"
-            " AND (kind IN ('birth', 'horizon') OR seq BETWEEN ? AND ?) AND (seq, id) > (?, ?) ORDER BY seq, id"
+            "project = ? AND status = 'appended' AND kind NOT IN ('birth', 'horizon')"
+            " AND first_slot_ms <= ? AND last_slot_ms >= ?"
         )
-        for stream, site, gateway, first, last in spans:
-            after = (-1, -1)
-            fixed = (site, gateway, stream, project, first, last)
-            while page := self._records(where, (*fixed, *after), _PAGE_ROWS):
-                yield from page
-                after = (page[-1].seq, page[-1].id)
+        span_ms = (start_ms, end_ms - 1)
+        spans = self._journal.spans(where, (project, end_ms - 1, start_ms), span_ms)
+        sql = "SELECT stream, site, gateway FROM heads WHERE project IS NULL OR project = ? ORDER BY 1, 2, 3"
+        for stream, site, gateway in self._journal.query(sql, (project,)):
+            home = (site, gateway, stream)
+            for row in self._journal.stream(home, project, *spans.get(home, (1, 0))):
+                yield _stored(row)
+
+    def months(self) -> list[ListedMonth]:
+        """Give the closed months, oldest first."""
+        return self._journal.months()
 
     def after(self, cursor: int, limit: int, most_bytes: int | None = None) -> list[StoredRecord]:
         """Give the next records in order of arrival, held ones too.
@@ -213,13 +203,16 @@ class JournalReader:
             cursor: the `id` of the last record already seen; 0 for the start.
             limit: how many at most.
             most_bytes: the record that makes them more than this is the last one [bytes].
+
+        Raises:
+            MonthError: when some are in a closed month whose file is missing or was changed.
         """
-        return self._records("id > ? ORDER BY id", (cursor,), limit, most_bytes)
+        return [_stored(row) for row in self._journal.after(cursor, limit, most_bytes)]
 
     def replayed_after(self, cursor: int, limit: int) -> list[tuple[int, StoredRecord]]:
         """Give the next records that were held and became usable later, each behind its own cursor."""
         sql = "SELECT id, record FROM replays WHERE id > ? ORDER BY id LIMIT ?"
-        rows = self._rows(sql, (cursor, limit))
+        rows = self._journal.query(sql, (cursor, limit))
         return [(place, stored) for place, row_id in rows for stored in self._records("id = ?", (row_id,), 1)]
 
     def birth_before(self, stored: StoredRecord) -> StoredRecord | None:
@@ -234,11 +227,12 @@ class JournalReader:
             return []
         where = (
             "project = ? AND last_slot_ms BETWEEN ? AND ? AND first_slot_ms <= ? AND id < ? AND id <> ?"
-            " AND kind IN ('readings', 'thinned') AND status = 'appended' ORDER BY id"
+            " AND kind IN ('readings', 'thinned') AND status = 'appended'"
         )
         until_ms = stored.last_slot_ms + _LONGEST_RECORD_MS
         values = (stored.project or "", stored.first_slot_ms, until_ms, stored.last_slot_ms, before, stored.id)
-        return self._records(where, values, -1)
+        rows = self._journal.everywhere(where, values, (stored.first_slot_ms, stored.last_slot_ms))
+        return [_stored(row) for row in rows]
 
     def held(self, project: str) -> list[StoredRecord]:
         """Give the records that are stored but cannot be used yet; a period that has any cannot be submitted.
@@ -253,7 +247,7 @@ class JournalReader:
 
     def heads(self) -> list[Head]:
         """Give every stream's head, ordered by site, gateway, stream."""
-        rows = self._rows(
+        rows = self._journal.query(
             "SELECT site, gateway, stream, head, digest, project, heard_ms FROM heads ORDER BY site, gateway, stream"
         )
         return [Head(*row) for row in rows]
@@ -265,21 +259,23 @@ class JournalReader:
     def forks(self) -> list[Fork]:
         """Give every record that contradicts the journal, oldest first."""
         columns = ", ".join(field.name for field in fields(Fork)).replace("data", "bytes")
-        return [Fork(*row) for row in self._rows(f"SELECT {columns} FROM forks ORDER BY id")]  # noqa: S608 - constants
+        return [Fork(*row) for row in self._journal.query(f"SELECT {columns} FROM forks ORDER BY id")]  # noqa: S608 - constants
 
     def refusals(self) -> list[Refused]:
         """Give what is in the bin of refused messages, oldest first."""
         columns = ", ".join(field.name for field in fields(Refused)).replace("data", "bytes")
-        return [Refused(*row) for row in self._rows(f"SELECT {columns} FROM refused ORDER BY id")]  # noqa: S608
+        return [Refused(*row) for row in self._journal.query(f"SELECT {columns} FROM refused ORDER BY id")]  # noqa: S608
 
     def incidents(self) -> list[Incident]:
         """Give every incident, oldest first."""
-        rows = self._rows("SELECT code, site, gateway, stream, seq, what, first_ms, times FROM incidents ORDER BY id")
+        rows = self._journal.query(
+            "SELECT code, site, gateway, stream, seq, what, first_ms, times FROM incidents ORDER BY id"
+        )
         return [Incident(*row) for row in rows]
 
     def holes(self, project: str | None = None) -> list[Hole]:
         """Give the holes of a project, or of all."""
-        rows = self._rows(
+        rows = self._journal.query(
             "SELECT site, gateway, stream, first_seq, last_seq, project, noted_ms FROM holes"
             " WHERE ?1 IS NULL OR project = ?1 ORDER BY id",
             (project,),
@@ -288,15 +284,14 @@ class JournalReader:
 
     def refused(self, site: str, gateway: str) -> int:
         """Count the messages on a gateway's topic that were refused, ever."""
-        rows = self._rows("SELECT refused FROM refused_counts WHERE site = ? AND gateway = ?", (site, gateway))
+        rows = self._journal.query("SELECT refused FROM refused_counts WHERE site = ? AND gateway = ?", (site, gateway))
         return int(rows[0][0]) if rows else 0
 
     def latest(self, project: str) -> list[Latest]:
         """Give the newest reading of each measurand of each point, ordered by point and measurand."""
-        where = "project = ? AND status = 'appended' AND kind = 'readings' ORDER BY last_slot_ms DESC"
         newest: dict[tuple[str, str], Latest] = {}
         births: dict[str, record.Birth] = {}
-        for stored in self._records(where, (project,), _LATEST_RECORDS):
+        for stored in self._newest(project):
             birth_row = self.birth_before(stored)
             if birth_row is None:
                 continue
@@ -308,32 +303,17 @@ class JournalReader:
                     newest[key] = latest
         return [newest[key] for key in sorted(newest)]
 
-    def _records(
-        self, where: str, values: tuple[str | int, ...], limit: int, most_bytes: int | None = None
-    ) -> list[StoredRecord]:
-        sql = f"SELECT {_COLUMNS} FROM records WHERE {where} LIMIT {limit}"  # noqa: S608 - constants
-        return [StoredRecord(*row) for row in self._rows(sql, values, most_bytes)]
+    def _newest(self, project: str) -> list[StoredRecord]:
+        where = "project = ? AND status = 'appended' AND kind = 'readings' ORDER BY last_slot_ms DESC"
+        rows = self._journal.kept(where, (project,), _LATEST_RECORDS)
+        return [_stored(row) for row in rows or self._journal.newest_closed(where, (project,), _LATEST_RECORDS)]
 
-    def _rows(self, sql: str, values: tuple[str | int | None, ...] = (), most_bytes: int | None = None) -> list[Any]:
-        """Run a query; with `most_bytes`, end at the row whose last column goes beyond it."""
-        try:
-            with closing(_connect(self.path)) as connection:
-                found = connection.execute(sql, values)
-                if most_bytes is None:
-                    return found.fetchall()
-                rows = []
-                for row in found:
-                    rows.append(row)
-                    most_bytes -= len(row[-1])
-                    if most_bytes <= 0:
-                        break
-                return rows
-        except sqlite3.Error as error:
-            raise JournalError(f"{self.path}: cannot be read as a journal: {error}") from None
+    def _records(self, where: str, values: tuple[str | int, ...], limit: int) -> list[StoredRecord]:
+        return [_stored(row) for row in self._journal.kept(where, values, limit)]
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY_TIMEOUT_S)
+def _stored(row: Row) -> StoredRecord:
+    return StoredRecord(*row[:_THROUGH], *row[_DIGEST:])
 
 
 def _latest_of(stored: StoredRecord, birth: record.Birth) -> Iterator[Latest]:

@@ -1,8 +1,8 @@
-"""The journal's tables, version 1: what SQLite is told, and nothing that runs."""
+"""The journal's tables, version 2: what SQLite is told, and nothing that runs."""
 
 from typing import Final
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 APPLICATION_ID: Final = 0x53414B4A  # "SAKJ": a file that says it is a Sakugen journal
 
 # records: a row a record, exact bytes. Rows are only ever added, so `id` is the order of arrival and a cursor for
@@ -73,7 +73,10 @@ CREATE TABLE incidents (
 
 # replays: held records that became usable later, in that order: a cursor for forwarders, which are past their rows.
 # claims: which points each gateway reads, as its newest live birth says.
-ADDED: Final = """
+# months: closed months, a row a file in the folder `months` (`store/months.py`): it holds what arrived from first_id to
+#   last_id. Rows of `records` up to swept_id are gone from here.
+# month_streams: which numbers of which stream are in which month, so that only files that are needed are opened.
+ADDED: Final = f"""
 CREATE TABLE IF NOT EXISTS replays (
     id INTEGER PRIMARY KEY, record INTEGER NOT NULL UNIQUE, reason TEXT, replayed_ms INTEGER NOT NULL
 );
@@ -82,5 +85,16 @@ CREATE TABLE IF NOT EXISTS claims (
     PRIMARY KEY (project, point, measurand, site, gateway)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS claims_by_gateway ON claims (site, gateway);
+CREATE TABLE IF NOT EXISTS months (
+    last_id INTEGER PRIMARY KEY, first_id INTEGER NOT NULL, name TEXT NOT NULL UNIQUE, records INTEGER NOT NULL,
+    first_slot_ms INTEGER, last_slot_ms INTEGER, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL,
+    closed_ms INTEGER NOT NULL, swept_id INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS month_streams (
+    site TEXT NOT NULL, gateway TEXT NOT NULL, stream TEXT NOT NULL, last_id INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+    PRIMARY KEY (site, gateway, stream, last_id)
+) WITHOUT ROWID;
+PRAGMA user_version = {SCHEMA_VERSION};
 """
 """Tables that a journal made by earlier software gets when it is opened for writing."""

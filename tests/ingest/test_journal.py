@@ -91,11 +91,11 @@ def test_readers_read_while_the_writer_writes_and_cannot_write(path, gateway, sl
             intake.take([(gateway.topic, gateway.readings(slot))], gateway.ring, NOW_MS)
         assert len(list(reader.records("demo", slot_ms(0), slot_ms(100)))) == 4
         with pytest.raises(JournalError, match="readonly"):
-            reader._rows("DELETE FROM records")
+            reader._journal.query("DELETE FROM records")
 
 
 def test_a_reader_pages_through_more_rows_than_one_page_in_order(path, gateway, slot_ms, monkeypatch):
-    monkeypatch.setattr("ingest.store.reader._PAGE_ROWS", 3)
+    monkeypatch.setattr("ingest.store.rows.PAGE_ROWS", 3)
     records = [gateway.birth()] + [gateway.readings(slot) for slot in range(1, 11)]
     with Journal.open(path, NOW_MS) as journal:
         Intake(journal, 10_000).take([(gateway.topic, data) for data in records], gateway.ring, NOW_MS)
