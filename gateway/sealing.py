@@ -2,7 +2,8 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from gateway.entries import BirthBody, Entry, MissedSlots, SlotReading
 from metering.clock import ClockState
@@ -42,10 +43,27 @@ class Place:
     """Digest of the record before."""
     stamp: Stamp
 
-    @property
-    def clock(self) -> ClockPart:
-        """The clock as records write it."""
-        return ClockPart(state=self.stamp.state, offset_ms=self.stamp.offset_ms)
+    def head(self) -> "_Head":
+        """What every record begins with."""
+        return {
+            "site": self.gateway.site,
+            "gateway": self.gateway.gateway,
+            "stream": self.stream,
+            "seq": self.seq,
+            "prev": self.prev,
+            "clock": ClockPart(state=self.stamp.state, offset_ms=self.stamp.offset_ms),
+            "mono_ms": self.stamp.mono_ms,
+        }
+
+
+class _Head(TypedDict):
+    site: str
+    gateway: str
+    stream: str
+    seq: int
+    prev: str | None
+    clock: ClockPart
+    mono_ms: int
 
 
 RecordMaker = Callable[[Place], Record]
@@ -55,13 +73,7 @@ RecordMaker = Callable[[Place], Record]
 def birth_maker(body: BirthBody, after: RecordRef | None) -> RecordMaker:
     """Make a birth; `after` names the last record this outbox knew when the stream began."""
     return lambda place: Birth(
-        site=place.gateway.site,
-        gateway=place.gateway.gateway,
-        stream=place.stream,
-        seq=place.seq,
-        prev=place.prev,
-        clock=place.clock,
-        mono_ms=place.stamp.mono_ms,
+        **place.head(),
         project=body.project,
         mode=body.mode,
         agent=body.agent,
@@ -76,13 +88,7 @@ def birth_maker(body: BirthBody, after: RecordRef | None) -> RecordMaker:
 def gap_maker(missed: MissedSlots) -> RecordMaker:
     """Make a gap record."""
     return lambda place: Gap(
-        site=place.gateway.site,
-        gateway=place.gateway.gateway,
-        stream=place.stream,
-        seq=place.seq,
-        prev=place.prev,
-        clock=place.clock,
-        mono_ms=place.stamp.mono_ms,
+        **place.head(),
         from_ms=missed.from_ms,
         to_ms=missed.to_ms,
         group=missed.group,
@@ -97,30 +103,15 @@ def readings_maker(slots: Sequence[SlotReading]) -> RecordMaker:
         by_group.setdefault(slot.group, []).append(slot)
     groups = tuple(_group_readings(name, rows) for name, rows in by_group.items())
     return lambda place: Readings(
-        site=place.gateway.site,
-        gateway=place.gateway.gateway,
-        stream=place.stream,
-        seq=place.seq,
-        prev=place.prev,
-        clock=place.clock,
-        mono_ms=place.stamp.mono_ms,
+        **place.head(),
         groups=groups,
     )
 
 
 def horizon_record(place: Place, oldest_seq: int, digest_before: str | None) -> Horizon:
     """Make a horizon record; it stands outside the chain."""
-    return Horizon(
-        site=place.gateway.site,
-        gateway=place.gateway.gateway,
-        stream=place.stream,
-        seq=0,
-        prev=None,
-        clock=place.clock,
-        mono_ms=place.stamp.mono_ms,
-        oldest_seq=oldest_seq,
-        digest_before=digest_before,
-    )
+    outside = replace(place, seq=0, prev=None)
+    return Horizon(**outside.head(), oldest_seq=oldest_seq, digest_before=digest_before)
 
 
 def record_makers(entries: Sequence[Entry]) -> list[RecordMaker]:
