@@ -9,7 +9,7 @@ from gateway.sunspec import map_text
 from metering.devicemap import DeviceMap, parse_device_map
 from metering.errors import DeviceMapError
 
-_SUNSPEC = re.compile(r"sunspec/([0-9]{1,5})@([0-9]{1,5})", re.ASCII)
+_SUNSPEC = re.compile(r"sunspec/([0-9]{1,5})@([0-9]{1,5})(/1@([0-9]{1,5}))?", re.ASCII)
 
 
 @lru_cache(maxsize=1)
@@ -41,8 +41,8 @@ def load_map(name: str) -> DeviceMap:
     """Read a device map.
 
     Args:
-        name: one of `map_names`; `sunspec/103@40070`, a SunSpec model and where its id register stands; or the path of
-            a TOML file.
+        name: one of `map_names`; `sunspec/103@40070`, a SunSpec model and where its id register stands, with
+            `/1@40121` behind it when the common model of its instrument is not the first; or the path of a TOML file.
 
     Raises:
         DeviceMapError: when there is none of that name, or it is malformed.
@@ -51,7 +51,8 @@ def load_map(name: str) -> DeviceMap:
         file = resources.files("gateway") / "devices" / f"{name}.toml"
         return _parsed(file.read_text(encoding="utf-8"), f"{name}.toml")
     if placed := _SUNSPEC.fullmatch(name):
-        return _parsed(map_text(sunspec_definition(int(placed[1])), int(placed[2])), name)
+        common = None if placed[4] is None else int(placed[4])
+        return _parsed(map_text(sunspec_definition(int(placed[1])), int(placed[2]), common), name)
     path = Path(name)
     if path.suffix != ".toml":
         raise DeviceMapError(

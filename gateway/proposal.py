@@ -22,6 +22,7 @@ ack_keys = ["PUBLIC ACK KEY OF THE SERVER"]
 [broker]
 host = "BROKER"
 """
+_SUNSPEC = "sunspec/"
 _COUNTER_S, _INSTANT_S = 900, 60
 
 
@@ -33,7 +34,7 @@ def propose(bus: BusSettings, found: Sequence[Found]) -> str:
         found: what answers there.
     """
     parts = [_HEAD, _bus(bus)]
-    parts += [_device(bus, unit) for unit in found]
+    parts += [_device(bus, unit, name, chosen) for unit in found for name, chosen in _entries(unit)]
     return "\n".join(part for part in parts if part)
 
 
@@ -48,10 +49,17 @@ def _bus(bus: BusSettings) -> str:
     return f"[[bus]]\nname = {_quoted(bus.name)}\nkind = {_quoted(bus.kind.value)}\n{place}\n"
 
 
-def _device(bus: BusSettings, found: Found) -> str:
-    name = f"unit-{found.unit}"
-    chosen = found.maps[0] if found.maps else found.likely[0] if len(found.likely) == 1 else None
-    others = [name for name in found.maps + found.likely if name != chosen]
+def _entries(found: Found) -> list[tuple[str, str | None]]:
+    """Name the devices of a unit, each with its map; every SunSpec model is one, as an inverter and its meter."""
+    name, models = f"unit-{found.unit}", [one for one in found.maps if one.startswith(_SUNSPEC)]
+    if len(models) > 1:
+        return [(f"{name}-{one.removeprefix(_SUNSPEC).partition('/')[0].replace('@', '-')}", one) for one in models]
+    return [(name, found.maps[0] if found.maps else found.likely[0] if len(found.likely) == 1 else None)]
+
+
+def _device(bus: BusSettings, found: Found, name: str, chosen: str | None) -> str:
+    entries = {one for _, one in _entries(found)}
+    others = [one for one in found.maps + found.likely if one not in entries]
     hint = (
         ""
         if found.maps
@@ -64,7 +72,8 @@ def _device(bus: BusSettings, found: Found) -> str:
     if bus.kind is BusKind.TCP:
         place = f"host = {_quoted(bus.host or '')}\nport = {bus.tcp_port}"
     device_map = None if chosen is None else load_map(chosen)
-    plate = found.plate or Plate("", "", "", "")
+    # The plate is that of the first common model; an instrument with one of its own has another.
+    plate = (None if "/1@" in (chosen or "") else found.plate) or Plate("", "", "", "")
     make = plate.make or (device_map.make if device_map else "MAKE")
     model = plate.model or (device_map.model if device_map else "MODEL")
     serial = plate.serial or found.serials.get(chosen or "", "") or "SERIAL"

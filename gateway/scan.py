@@ -14,7 +14,7 @@ from gateway.frames import rtu_bytes
 from gateway.maps import load_map, map_names
 from gateway.modbus import Wire, quiet_library
 from gateway.plan import span_of
-from gateway.sunspec import Plate, discover
+from gateway.sunspec import Plate, discover, model_names
 from metering.decode import Block, decode_identity, decode_in
 from metering.devicemap import DeviceMap
 from metering.errors import DeviceMapError
@@ -130,13 +130,13 @@ async def _identify(prober: _Prober, maps: Mapping[str, DeviceMap]) -> Found:
     serials: dict[str, str] = {}
     chain = await discover(lambda address, count: prober.read(_HOLDING, address, count))
     plate = chain.plate if chain is not None else None
-    for model in chain.models if chain is not None else ():
-        name = f"sunspec/{model.id}@{model.base}"
+    for name in model_names(chain) if chain is not None else ():
         try:
-            load_map(name)
+            identity = load_map(name).identity
         except DeviceMapError:
             continue  # a model without readings, or one that we know nothing about
-        serials[name] = plate.serial if plate is not None else ""
+        told = None if identity is None or identity.serial is None else await _read_identity(prober, identity.serial)
+        serials[name] = "" if told is None else str(told)
     for name, device_map in maps.items():
         identity = device_map.identity
         if identity is None or not identity.expect:

@@ -2,7 +2,9 @@
 
 The definition of a model (`devices/sunspec/*.toml`) counts its addresses from the model's id register. Where that
 register stands differs from device to device, so a map is made for the place: `sunspec/103@40070` is model 103 with its
-id at 40070. Births then carry the finished text, which needs no knowledge of SunSpec to be read.
+id at 40070. A chain may hold the models of several instruments, each after a common model of its own; where that is not
+the first one the place says so: `sunspec/203@40188/1@40121`. Births then carry the finished text, which needs no
+knowledge of SunSpec to be read.
 """
 
 import re
@@ -81,6 +83,17 @@ async def discover(read: Read) -> Chain | None:
     return None
 
 
+def model_names(chain: Chain) -> list[str]:
+    """Name the models of a chain as device maps are named."""
+    names: list[str] = []
+    common = chain.marker + 2
+    for model in chain.models:
+        common = model.base if model.id == COMMON else common
+        below = "" if common == chain.marker + 2 else f"/{COMMON}@{common}"
+        names.append(f"sunspec/{model.id}@{model.base}{below}")
+    return names
+
+
 async def _walk(read: Read, marker: int) -> Chain:
     models: list[Model] = []
     at, complete = marker + 2, False
@@ -121,25 +134,28 @@ def marker_before(base: int) -> int:
     return max(marker for marker in MARKER_ADDRESSES if marker == 0 or marker + 2 <= base)
 
 
-def map_text(definition: str, base: int) -> str:
+def map_text(definition: str, base: int, common: int | None = None) -> str:
     """Make the device map of a model at a place.
 
     Args:
         definition: the text of its definition, with addresses from its id register.
         base: where its id register stands [register address, 0-based].
+        common: where the common model of its instrument stands; None = first in the chain.
 
     Raises:
-        DeviceMapError: when the model would run past the last address.
+        DeviceMapError: when the model would run past the last address, or stands before its common model.
     """
     marker = marker_before(base)
+    if common is not None and not marker < common < base:
+        raise DeviceMapError(f"the common model of a SunSpec model at {base} stands before it, not at {common}")
     title, _, rest = definition.partition("\n")
     _, _, rest = rest.partition("\n")
     if base + max(int(offset) for _, offset in _SHIFTED.findall(rest)) > _LAST_ADDRESS:
         raise DeviceMapError(f"a SunSpec model at {base} would run past address {_LAST_ADDRESS}")
     shifted = _SHIFTED.sub(lambda found: f"{found[1]} = {int(found[2]) + base}", rest)
     offset, count = _TEXTS["serial"]
-    serial = f'serial = {{ function = 3, address = {marker + 2 + offset}, type = "string", count = {count} }}\n'
-    placed = (
-        f"# Made for a device with the id of the model at {base} and its marker at {marker}. Addresses are 0-based."
-    )
+    first = marker + 2 if common is None else common
+    serial = f'serial = {{ function = 3, address = {first + offset}, type = "string", count = {count} }}\n'
+    before = f"marker at {marker}" if common is None else f"common model at {common}"
+    placed = f"# Made for a device with the id of the model at {base} and its {before}. Addresses are 0-based."
     return f"{title}\n{placed}\n" + shifted.replace("\n[[register]]", f"{serial}\n[[register]]", 1)

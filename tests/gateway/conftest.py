@@ -160,15 +160,15 @@ class Meter:
 
 @pytest.fixture
 def meter(free_port: Callable[[], int]) -> Iterator[Meter]:
-    """A pymodbus server: units 1 and 2 with registers 0 to 199, each 1000 times its unit plus its address."""
-    peer = Meter(free_port(), {unit: {address: 1000 * unit + address for address in range(200)} for unit in (1, 2)})
+    """A pymodbus server: units 1 and 2 with registers 0 to 419, each 1000 times its unit plus its address."""
+    peer = Meter(free_port(), {unit: {address: 1000 * unit + address for address in range(420)} for unit in (1, 2)})
     with _in_a_thread(lambda: _pymodbus(peer)):
         yield peer
 
 
 async def _pymodbus(peer: Meter) -> Callable[[], Awaitable[None]]:
     devices = [
-        SimDevice(unit, [SimData(0, values=[0] * 200, datatype=DataType.REGISTERS)], action=_action(peer, unit))
+        SimDevice(unit, [SimData(0, values=[0] * 420, datatype=DataType.REGISTERS)], action=_action(peer, unit))
         for unit in peer.registers
     ]
     server = ModbusTcpServer(devices, address=("127.0.0.1", peer.port))

@@ -67,7 +67,7 @@ def test_an_identity_register_names_the_map_and_the_serial_number(meter, monkeyp
 
 
 def test_a_unit_whose_registers_refuse_everything_is_listed_without_a_map(meter):
-    meter.refused.update(range(200))
+    meter.refused.update(range(420))
     (found, _) = scanned(meter.port, range(1, 3))
     assert (found.maps, found.likely, found.plate) == ((), (), None)
 
