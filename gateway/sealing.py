@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypedDict
 
 from gateway.entries import BirthBody, Entry, MissedSlots, SlotReading
@@ -44,13 +44,11 @@ class Place:
     stamp: Stamp
 
     def head(self) -> "_Head":
-        """What every record begins with."""
+        """What every record says of its gateway and its time, whatever its place in the stream."""
         return {
             "site": self.gateway.site,
             "gateway": self.gateway.gateway,
             "stream": self.stream,
-            "seq": self.seq,
-            "prev": self.prev,
             "clock": ClockPart(state=self.stamp.state, offset_ms=self.stamp.offset_ms),
             "mono_ms": self.stamp.mono_ms,
         }
@@ -60,8 +58,6 @@ class _Head(TypedDict):
     site: str
     gateway: str
     stream: str
-    seq: int
-    prev: str | None
     clock: ClockPart
     mono_ms: int
 
@@ -74,6 +70,8 @@ def birth_maker(body: BirthBody, after: RecordRef | None) -> RecordMaker:
     """Make a birth; `after` names the last record this outbox knew when the stream began."""
     return lambda place: Birth(
         **place.head(),
+        seq=place.seq,
+        prev=place.prev,
         project=body.project,
         mode=body.mode,
         agent=body.agent,
@@ -89,6 +87,8 @@ def gap_maker(missed: MissedSlots) -> RecordMaker:
     """Make a gap record."""
     return lambda place: Gap(
         **place.head(),
+        seq=place.seq,
+        prev=place.prev,
         from_ms=missed.from_ms,
         to_ms=missed.to_ms,
         group=missed.group,
@@ -104,14 +104,15 @@ def readings_maker(slots: Sequence[SlotReading]) -> RecordMaker:
     groups = tuple(_group_readings(name, rows) for name, rows in by_group.items())
     return lambda place: Readings(
         **place.head(),
+        seq=place.seq,
+        prev=place.prev,
         groups=groups,
     )
 
 
 def horizon_record(place: Place, oldest_seq: int, digest_before: str | None) -> Horizon:
     """Make a horizon record; it stands outside the chain."""
-    outside = replace(place, seq=0, prev=None)
-    return Horizon(**outside.head(), oldest_seq=oldest_seq, digest_before=digest_before)
+    return Horizon(**place.head(), seq=0, prev=None, oldest_seq=oldest_seq, digest_before=digest_before)
 
 
 def record_makers(entries: Sequence[Entry]) -> list[RecordMaker]:
