@@ -4,6 +4,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MOST_RANGE_BYTES = 8 * 1024 * 1024
+KEPT_FREE_BYTES = 16 * 1024 * 1024
+"""Space on the disk that readings leave alone [bytes]. A disk that they had filled could neither take an ack nor give a
+record up, and would stay full for ever: both go through SQLite's log, which needs space before it gives any."""
+LOG_BYTES = 4 * 1024 * 1024
+"""How large that log becomes; it is written again from its beginning, so what it has is as good as free [bytes]."""
 
 
 class Policy(StrEnum):

@@ -103,7 +103,7 @@ class Keeper:
 
     def give_up(self, error: OutboxBrokenError) -> OutboxBrokenError:
         """End `run` with an error; gives it back."""
-        self.broken = error
+        self.broken = self.broken or error
         self._some.set()
         return error
 

@@ -16,7 +16,7 @@ from sqlite3 import Connection, DatabaseError
 from types import TracebackType
 from typing import Self
 
-from gateway.bounds import Bounds
+from gateway.bounds import KEPT_FREE_BYTES, Bounds
 from gateway.entries import (
     BirthBody,
     Entry,
@@ -272,6 +272,11 @@ class Outbox:
             raise OutboxFullError(
                 f"outbox {self._store.path} holds the {self._bounds.max_bytes} bytes that it may and nothing is left "
                 f"to give up (policy {self._bounds.policy}): connect broker and ingest, reading goes on by itself"
+            )
+        if self._store.free_bytes() < KEPT_FREE_BYTES:
+            raise OutboxFullError(
+                f"outbox {self._store.path}: its disk has less than the {KEPT_FREE_BYTES} bytes left that are kept for "
+                "acks; free some, or connect broker and ingest, reading goes on by itself"
             )
 
     def _used_bytes(self) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from gateway.bounds import LOG_BYTES
 from gateway.errors import OutboxBrokenError, OutboxError, OutboxFullError, OutboxLockedError
 
 _LOG = logging.getLogger("gateway.outbox")
@@ -136,6 +137,16 @@ class Store:
                     f"outbox {self.path}: no space left; free some, reading goes on by itself"
                 ) from error
             raise
+
+    def free_bytes(self) -> int:
+        """Measure the space for more: on the disk, within the file, and what the log has already [bytes]."""
+        disk = os.statvfs(self.path.parent)
+        (within,) = self.db.execute(
+            "SELECT freelist_count * page_size FROM pragma_freelist_count, pragma_page_size"
+        ).fetchone()
+        log = self.path.with_name(f"{self.path.name}-wal")
+        has = log.stat().st_size if log.exists() else 0
+        return disk.f_bavail * disk.f_frsize + int(within) + min(has, LOG_BYTES)
 
     def find_damage(self, ended: Callable[[], bool]) -> str | None:
         """Look through the whole file; other threads may go on using it.

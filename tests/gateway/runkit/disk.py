@@ -57,15 +57,24 @@ class Disk:
         if self.at.is_mount():
             subprocess.run(["umount", str(self.at)], check=True)
 
-    def fill(self) -> None:
-        """Take every byte that is left."""
+    def fill(self, but_for: int = 0) -> None:
+        """Take what is left.
+
+        Args:
+            but_for: so much stays, about [bytes].
+        """
         with self._filler.open("ab", buffering=0) as filler:
             for size in (_CHUNK, 512):
                 try:
-                    while True:
+                    while self._free_bytes() - size >= but_for:
                         filler.write(b"\0" * size)
                 except OSError:
-                    os.fsync(filler.fileno())
+                    pass
+                os.fsync(filler.fileno())
+
+    def _free_bytes(self) -> int:
+        found = os.statvfs(self.at)
+        return found.f_bavail * found.f_frsize
 
     def free(self) -> None:
         """Give back what `fill` took."""
