@@ -5,10 +5,12 @@ In go settings; out come a journal that grows, acks, and the line `ready …` on
 """
 
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 
 _KEYS_LOOK_MS = 1000
 _LOOK_FOR_SPACE_S = 1.0
+_MOST_VERIFIERS = 4
+"""How many threads check signatures, at most: beyond that the one that stores is the limit."""
 
 
 class TrustedKeys:
@@ -83,7 +87,7 @@ class Service:
 
     def __init__(
         self, journal: Journal, run: str, consumer: Consumer, keys: TrustedKeys, signer: note.Signer,
-        clock: Clock, refused_limit_bytes: int,
+        clock: Clock, intake: Intake,
     ) -> None:  # fmt: skip
         """Put the parts together.
 
@@ -94,7 +98,7 @@ class Service:
             keys: who is trusted.
             signer: the ack key.
             clock: the wall clock and real time.
-            refused_limit_bytes: how large the bin of refused messages may grow [bytes].
+            intake: takes batches into the journal.
         """
         self._journal = journal
         self._run = run
@@ -102,7 +106,7 @@ class Service:
         self._keys = keys
         self._signer = signer
         self._clock = clock
-        self._intake = Intake(journal, refused_limit_bytes)
+        self._intake = intake
         self._book = acks.AckBook()
         self._epoch = 0
         self.disk_full = False
@@ -179,7 +183,10 @@ def run(settings: IngestSettings, stop: threading.Event | None = None) -> None:
         consumer = Consumer(settings.broker, settings.shard, clock, journal.journal_id, ulid)
         stack.callback(consumer.close)
         _stop_on_signals(stop, consumer, stack)
-        service = Service(journal, ulid, consumer, keys, signer, clock, settings.refused_limit_bytes)
+        threads = min(_MOST_VERIFIERS, os.cpu_count() or 1)
+        pool = stack.enter_context(ThreadPoolExecutor(threads, "verify"))
+        intake = Intake(journal, settings.refused_limit_bytes, pool, threads)
+        service = Service(journal, ulid, consumer, keys, signer, clock, intake)
         _start_forwarding(settings, clock, stack)
         ready = False
         while not stop.is_set():

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +61,7 @@ class KeyEntry(BaseModel):
             raise ValueError(f"id {self.id!r} must be the name in public_key, {self.verifier.name!r}")
         return self
 
-    @property
+    @cached_property
     def verifier(self) -> Verifier:
         """The public key."""
         return Verifier.parse(self.public_key)
@@ -95,6 +96,10 @@ class KeyRing:
     def __init__(self, entries: Iterable[KeyEntry]) -> None:
         """Keep the entries in the order given."""
         self.entries = tuple(entries)
+        self._by_name: dict[tuple[str, Role], tuple[KeyEntry, ...]] = {}
+        for entry in self.entries:
+            name = (entry.id, entry.role)
+            self._by_name[name] = (*self._by_name.get(name, ()), entry)
 
     @classmethod
     def parse(cls, text: str, where: str = "keys.toml") -> "KeyRing":
@@ -129,13 +134,16 @@ class KeyRing:
             KeyFileError: when there is no such key, or it did not count then; says which.
         """
         refusals = []
-        for entry in self.entries:
-            if entry.id == name and entry.role is role:
-                refusal = entry.refusal(at_ms)
-                if refusal is None:
-                    return entry.verifier
-                refusals.append(refusal)
+        for entry in self.named(name, role):
+            refusal = entry.refusal(at_ms)
+            if refusal is None:
+                return entry.verifier
+            refusals.append(refusal)
         raise KeyFileError(f"{role} key {name!r}: {'; '.join(refusals) or 'not enrolled'}")
+
+    def named(self, name: str, role: Role) -> tuple[KeyEntry, ...]:
+        """All keys that a name signs under in a role, in file order."""
+        return self._by_name.get((name, role), ())
 
     def of_role(self, role: Role) -> tuple[KeyEntry, ...]:
         """All keys of a role, in file order."""

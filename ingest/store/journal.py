@@ -215,6 +215,15 @@ class Journal:
                 known[seq] = found
         return known
 
+    def birth_named_before(self, key: StreamKey, seq: int) -> tuple[str, bool] | None:
+        """The birth that governs a sequence number: its digest, and whether it is held."""
+        sql = (
+            "SELECT digest, status = 'held' FROM records WHERE site = ? AND gateway = ? AND stream = ?"
+            " AND seq < ? AND kind = 'birth' ORDER BY seq DESC LIMIT 1"
+        )
+        row = self._db.execute(sql, (*key.row, seq)).fetchone()
+        return None if row is None else (row[0], bool(row[1]))
+
     def birth_before(self, key: StreamKey, seq: int) -> tuple[str, bytes, bool] | None:
         """The birth that governs a sequence number: its digest, its bytes, and whether it is held."""
         sql = (

@@ -1,8 +1,9 @@
 """Gateways that cost next to nothing: records signed before the clock starts, packets made by hand, one thread.
 
-Runs as a process of its own: `python -m tests.benchmarks.benchkit.fleet JSON` signs and connects, writes `ready`, waits
-for a line, sends, and writes one line of JSON when everything is acknowledged. Each gateway keeps the rules of the wire:
-in order, at most 32 records unacknowledged, no more unconfirmed than the broker allows.
+Runs as a process of its own: `python -m tests.benchmarks.benchkit.fleet JSON` signs and connects, writes `ready`,
+waits for a line, sends births, writes `born`, waits, sends readings, and writes one line of JSON when everything is
+acknowledged. Each gateway keeps the rules of the wire: in order, at most 32 records unacknowledged, no more unconfirmed
+than the broker allows.
 """
 
 import base64

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import tomli_w
@@ -82,11 +82,13 @@ Run = Callable[..., Ran]
 
 @pytest.fixture
 def run_fleet(tmp_path: Path) -> Iterator[Run]:
-    """`run_fleet(broker, gateways=16, records=100, points=20, slots=50)` until all is acknowledged and proved stored."""
+    """`run_fleet(broker, gateways=16, records=100, points=20, slots=50)` until all is acknowledged and stored."""
     stack = ExitStack()
     runs = count()
 
-    def run(broker: tuple[int, int], gateways: int, records: int, points: int, slots: int, interval_s: float = 0) -> Ran:
+    def run(
+        broker: tuple[int, int], gateways: int, records: int, points: int, slots: int, interval_s: float = 0
+    ) -> Ran:
         port, broker_pid = broker
         folder = tmp_path / f"run-{next(runs)}"
         ingest = Part("ingest", _configure(folder, port, gateways), folder / "ingest.log")
@@ -163,7 +165,7 @@ class _Watch:
         self._thread = Thread(target=self._look)
         self.memory_mb: list[float] = []
 
-    def __enter__(self) -> "_Watch":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
