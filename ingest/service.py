@@ -200,6 +200,7 @@ def _start_forwarding(settings: IngestSettings, clock: Clock, stack: ExitStack) 
     """Copy readings into InfluxDB in a thread of its own, so that nothing there ever delays an ack."""
     if settings.influxdb is None:
         return
+        upkeep = _start_upkeep(settings, clock, stack)
     end = threading.Event()
     reader = JournalReader(settings.journal_path)
     forwarder = Forwarder(reader, LazyWriter(settings.influxdb), settings.data_dir / "forward.sqlite", clock)

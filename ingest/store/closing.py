@@ -7,7 +7,7 @@ reads any more.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,12 +81,13 @@ def _last_before(db: sqlite3.Connection, first_id: int, end_ms: int) -> int | No
     return low - 1 if low > first_id else None
 
 
-def build(journal: Path, found: Closable) -> months.Verified:
+def build(journal: Path, found: Closable, pause: Callable[[], None] = lambda: None) -> months.Verified:
     """Write the file of a month and read it back. The journal is only read, in short transactions.
 
     Args:
         journal: the journal's SQLite file.
         found: what `next_month` found.
+        pause: called again and again; it may wait, or raise to give it up.
 
     Raises:
         MonthError: when the file does not hold what the journal does.
@@ -97,11 +98,11 @@ def build(journal: Path, found: Closable) -> months.Verified:
     temporary = folder / f"{found.label}.new"
     temporary.unlink(missing_ok=True)
     with closing(_connect(journal)) as db:
-        digests = months.write(temporary, _rows(db, found))
+        digests = months.write(temporary, _rows(db, found, pause))
         expected = _count(db, found)
     path = _free_name(folder, found.label, temporary)
     months.publish(temporary, path)
-    verified = months.verify(path, found.first_id, found.last_id, digests)
+    verified = months.verify(path, found.first_id, found.last_id, digests, pause)
     if verified.month.records != expected:
         raise MonthError(f"{path}: holds {verified.month.records} records instead of {expected}; it is not listed")
     return verified
@@ -116,7 +117,7 @@ def _free_name(folder: Path, label: str, written: Path) -> Path:
     return path
 
 
-def _rows(db: sqlite3.Connection, found: Closable) -> Iterator[months.Row]:
+def _rows(db: sqlite3.Connection, found: Closable, pause: Callable[[], None]) -> Iterator[months.Row]:
     sql = (
         f"SELECT {months.COLUMNS}, bytes FROM records WHERE site = ? AND gateway = ? AND stream = ?"  # noqa: S608
         f" AND (seq, id) > (?, ?) AND id BETWEEN ? AND ? AND {CLOSABLE} ORDER BY seq, id LIMIT {_PAGE_ROWS}"
@@ -124,6 +125,7 @@ def _rows(db: sqlite3.Connection, found: Closable) -> Iterator[months.Row]:
     for stream in db.execute("SELECT site, gateway, stream FROM heads ORDER BY 1, 2, 3").fetchall():
         after = (-1, -1)
         while page := db.execute(sql, (*stream, *after, found.first_id, found.last_id)).fetchall():
+            pause()
             yield from page
             after = (page[-1][4], page[-1][0])
 

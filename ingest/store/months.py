@@ -8,7 +8,7 @@ import hashlib
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +150,7 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def verify(path: Path, first_id: int, last_id: int, digests: str) -> Verified:
+def verify(path: Path, first_id: int, last_id: int, digests: str, pause: Callable[[], None]) -> Verified:
     """Read a month back, every byte of it, and describe it for the journal.
 
     Args:
@@ -158,6 +158,7 @@ def verify(path: Path, first_id: int, last_id: int, digests: str) -> Verified:
         first_id: the first arrival that belongs to it.
         last_id: the last one.
         digests: what `write` gave.
+        pause: called again and again; it may wait, or raise.
 
     Raises:
         MonthError: when it does not hold exactly what was written.
@@ -167,6 +168,7 @@ def verify(path: Path, first_id: int, last_id: int, digests: str) -> Verified:
     streams: dict[tuple[str, str, str], tuple[int, int]] = {}
     with _opened(path) as file:
         for row in _rows_with_bytes(file, path, "1 ORDER BY site, gateway, stream, seq, id", ()):
+            pause()
             seen.update(row[_DIGEST].encode())
             count += 1
             slots += [slot for slot in (row[_FIRST_SLOT], row[_LAST_SLOT]) if slot is not None]
@@ -184,10 +186,14 @@ def verify(path: Path, first_id: int, last_id: int, digests: str) -> Verified:
     return Verified(ListedMonth(path.name, first_id, last_id, count, first_ms, last_ms, size, sha256), streams)
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
+def file_digest(path: Path, pause: Callable[[], None] = lambda: None) -> str:
+    """SHA-256 of a file; `pause` is called again and again, and may wait or raise."""
+    seen = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while part := file.read(_FILE_STEP_BYTES):
+            pause()
+            seen.update(part)
+    return seen.hexdigest()
 
 
 class Month:
@@ -214,14 +220,21 @@ class Month:
             self._file.close()
             self._file = None
 
-    def check(self) -> None:
+    def check(self, pause: Callable[[], None] = lambda: None) -> None:
         """Compare size and digest of the file with what the journal lists.
+
+        Args:
+            pause: called after each MiB; it may wait, or raise.
 
         Raises:
             MonthError: when it is missing or was changed.
         """
         self._check_size()
-        if file_digest(self._path) != self.listed.sha256:
+        try:
+            sha256 = file_digest(self._path, pause)
+        except OSError as error:
+            raise MonthError(f"{self._path}: a closed month cannot be read: {error}; {_RESTORE}") from None
+        if sha256 != self.listed.sha256:
             raise MonthError(f"{self._path}: this file of a closed month was changed; {_RESTORE}")
 
     def _check_size(self) -> None:
