@@ -24,6 +24,7 @@ from ingest.intake import Intake, Outcome
 from ingest.store.influx import LazyWriter
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
+from ingest.upkeep import Upkeep
 from metering import note
 from metering.clock import Clock
 from metering.errors import KeyFileError
@@ -119,10 +120,21 @@ class Service:
         try:
             self._take_and_acknowledge()
         except JournalFullError as error:
-            self.disk_full = True
-            log.error("nothing is read until there is space again: %s", error)  # noqa: TRY400 - a sentence
-            # What was read has no PUBACK: the broker's session keeps it, and so do the gateways.
-            self._consumer.leave()
+            self._stop_reading(error)
+
+    def settle(self, upkeep: Upkeep) -> None:
+        """Do between two batches what only the journal's owner may do."""
+        try:
+            if not self.disk_full:
+                upkeep.settle(self._journal)
+        except JournalFullError as error:
+            self._stop_reading(error)
+
+    def _stop_reading(self, error: JournalFullError) -> None:
+        self.disk_full = True
+        log.error("nothing is read until there is space again: %s", error)
+        # What was read has no PUBACK: the broker's session keeps it, and so do the gateways.
+        self._consumer.leave()
 
     def _space_again(self) -> bool:
         self._consumer.rest(_LOOK_FOR_SPACE_S)
@@ -188,9 +200,11 @@ def run(settings: IngestSettings, stop: threading.Event | None = None) -> None:
         intake = Intake(journal, settings.refused_limit_bytes, pool, threads)
         service = Service(journal, ulid, consumer, keys, signer, clock, intake)
         _start_forwarding(settings, clock, stack)
+        upkeep = _start_upkeep(settings, clock, stack)
         ready = False
         while not stop.is_set():
             service.step()
+            service.settle(upkeep)
             if consumer.connected and not ready:
                 ready = True
                 _say_ready(settings, journal)
@@ -200,7 +214,6 @@ def _start_forwarding(settings: IngestSettings, clock: Clock, stack: ExitStack) 
     """Copy readings into InfluxDB in a thread of its own, so that nothing there ever delays an ack."""
     if settings.influxdb is None:
         return
-        upkeep = _start_upkeep(settings, clock, stack)
     end = threading.Event()
     reader = JournalReader(settings.journal_path)
     forwarder = Forwarder(reader, LazyWriter(settings.influxdb), settings.data_dir / "forward.sqlite", clock)
@@ -208,6 +221,17 @@ def _start_forwarding(settings: IngestSettings, clock: Clock, stack: ExitStack) 
     thread.start()
     stack.callback(thread.join)
     stack.callback(end.set)
+
+
+def _start_upkeep(settings: IngestSettings, clock: Clock, stack: ExitStack) -> Upkeep:
+    """Check and close months in a thread of its own."""
+    end = threading.Event()
+    upkeep = Upkeep(settings.journal_path, clock, end)
+    thread = threading.Thread(target=upkeep.run, name="upkeep")
+    thread.start()
+    stack.callback(thread.join)
+    stack.callback(end.set)
+    return upkeep
 
 
 def _say_ready(settings: IngestSettings, journal: Journal) -> None:
