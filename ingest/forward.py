@@ -8,13 +8,16 @@ with another value.
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from ingest.errors import InfluxError, InfluxRejectedError
-from ingest.lines import Plan, Row, Span, lines_of, plan_of, spans_of
+from ingest.lines import Lines, Plan, Row, Span, lines_of, plan_of, spans_of
 from ingest.store.influx import Writer
 from ingest.store.reader import JournalReader, StoredRecord
 from metering.clock import Clock
@@ -65,16 +68,16 @@ class Cursor:
 class Batch:
     """What is sent together, and where we are when it has been."""
 
-    lines: list[bytes]
+    lines: list[Lines]
     cursor: Cursor
     newest: dict[Series, int] = field(default_factory=dict)
 
 
 class Forwarder:
-    """Forwards one journal into one InfluxDB. Nothing is opened before the first `step`."""
+    """Forwards one journal into one InfluxDB. Use it with `with`."""
 
     def __init__(self, reader: JournalReader, writer: Writer, cursor_path: Path, clock: Clock) -> None:
-        """Keep the parts.
+        """Keep the parts; nothing is opened.
 
         Args:
             reader: the journal.
@@ -86,10 +89,26 @@ class Forwarder:
         self._writer = writer
         self._cursor_path = cursor_path
         self._clock = clock
+        self._stack = ExitStack()
         self._plans: dict[tuple[str, str, str], Plan] = {}
         self._newest: dict[Series, int] = {}
-        self._cursor: Cursor | None = None
+        self._cursor = Cursor()
         self._batch: Batch | None = None
+        self._ahead: Future[Batch | None] | None = None
+
+    def __enter__(self) -> Self:
+        """Open our own file. Whoever calls `step` then may be another thread, one at a time."""
+        own = sqlite3.connect(self._cursor_path, isolation_level=None, check_same_thread=False)
+        self._own = self._stack.enter_context(closing(own))
+        own.executescript(_SCHEMA)
+        # While InfluxDB takes one batch, the next one is made.
+        self._helper = self._stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="forward-ahead"))
+        self._cursor = self._resume()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        """Close it."""
+        self._stack.close()
 
     def step(self) -> bool:
         """Forward the next records; False when there are none.
@@ -97,25 +116,31 @@ class Forwarder:
         Raises:
             InfluxError: when InfluxDB cannot take them now; nothing has moved.
         """
-        with closing(sqlite3.connect(self._cursor_path, isolation_level=None)) as own:
-            if self._cursor is None:
-                own.executescript(_SCHEMA)
-                self._cursor = self._resume(own)
-            self._batch = self._batch or self._next(self._cursor)
-            if self._batch is None:
-                return False
-            for start in range(0, len(self._batch.lines), MOST_LINES):
-                self._send(own, self._batch.lines[start : start + MOST_LINES])
-            self._move(own, self._batch)
-            self._cursor, self._batch = self._batch.cursor, None
+        if self._batch is None and self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            self._batch = ahead.result()
+        self._batch = self._batch or self._next(self._cursor)
+        if self._batch is None:
+            return False
+        if self._ahead is None:
+            self._ahead = self._helper.submit(self._next, self._batch.cursor)
+        for text in requests(self._batch.lines):
+            self._send(text)
+        self._move(self._batch)
+        self._cursor, self._batch = self._batch.cursor, None
         return True
 
     def run(self, stop: threading.Event) -> None:
-        """Forward until told to stop; InfluxDB may be away as long as it likes."""
+        """Forward until told to stop, opened and closed by this; InfluxDB may be away as long as it likes."""
         wait_s = _FIRST_WAIT_S
         while not stop.is_set():
             try:
-                busy = self.step()
+                with self:
+                    while not stop.is_set():
+                        busy = self.step()
+                        wait_s = _FIRST_WAIT_S
+                        if not busy:
+                            stop.wait(_POLL_S)
             except Exception as error:  # main loop: nothing has moved, so wait and do it again
                 asked_s = error.retry_after_s if isinstance(error, InfluxError) else None
                 pause_s = asked_s or wait_s
@@ -124,16 +149,13 @@ class Forwarder:
                 )
                 stop.wait(pause_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
-            else:
-                wait_s = _FIRST_WAIT_S
-                if not busy:
-                    stop.wait(_POLL_S)
 
     # --- our own file ---------------------------------------------------------------------------------------------
 
-    def _resume(self, own: sqlite3.Connection) -> Cursor:
+    def _resume(self) -> Cursor:
         """Where we were; the start when this is another journal, or an older copy of the same."""
-        row = own.execute("SELECT journal, id, digest, replay FROM cursor").fetchone()
+        self._batch, self._ahead, self._newest = None, None, {}
+        row = self._own.execute("SELECT journal, id, digest, replay FROM cursor").fetchone()
         if row is None:
             return Cursor()
         journal, *rest = row
@@ -148,28 +170,28 @@ class Forwarder:
                 cursor.digest,
             )
         ):
-            series = own.execute("SELECT site, point, measurand, slot_ms FROM newest")
+            series = self._own.execute("SELECT site, point, measurand, slot_ms FROM newest")
             self._newest = {(site, point, measurand): slot_ms for site, point, measurand, slot_ms in series}
             return cursor
         log.info("another journal, or an older copy: everything is forwarded again")
-        own.execute("DELETE FROM newest")
-        own.execute("DELETE FROM cursor")
+        self._own.execute("DELETE FROM newest")
+        self._own.execute("DELETE FROM cursor")
         return Cursor()
 
-    def _move(self, own: sqlite3.Connection, batch: Batch) -> None:
-        own.execute("BEGIN")
+    def _move(self, batch: Batch) -> None:
+        self._own.execute("BEGIN")
         rows = [(*series, slot_ms) for series, slot_ms in batch.newest.items()]
-        own.executemany("INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?)", rows)
+        self._own.executemany("INSERT OR REPLACE INTO newest VALUES (?, ?, ?, ?)", rows)
         row = (self._reader.journal_id, batch.cursor.id, batch.cursor.digest, batch.cursor.replay)
-        own.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?, ?, ?, ?)", row)
-        own.execute("COMMIT")
+        self._own.execute("INSERT OR REPLACE INTO cursor VALUES (1, ?, ?, ?, ?)", row)
+        self._own.execute("COMMIT")
 
     # --- what to send ---------------------------------------------------------------------------------------------
 
     def _next(self, cursor: Cursor) -> Batch | None:
         """Take the next records in order of arrival; when there are none, those that could be used only later."""
         newest: dict[Series, int] = {}
-        lines: list[bytes] = []
+        lines: list[Lines] = []
         batch = self._reader.after(cursor.id, MOST_RECORDS, MOST_BYTES)
         for stored in batch:
             lines += self._lines(stored, stored.id, newest)
@@ -181,7 +203,7 @@ class Forwarder:
             lines += self._lines(stored, cursor.id + 1, newest)
         return Batch(lines, replace(cursor, replay=replays[-1][0]), newest) if replays else None
 
-    def _lines(self, stored: StoredRecord, before: int, newest: dict[Series, int]) -> Iterator[bytes]:
+    def _lines(self, stored: StoredRecord, before: int, newest: dict[Series, int]) -> Iterator[Lines]:
         if stored.status != "appended":
             return
         if stored.kind == "birth":
@@ -189,7 +211,7 @@ class Forwarder:
         plan = self._plan(stored) if stored.kind in _WITH_READINGS else None
         if plan is not None and plan.live:
             for span in self._unsent(stored, plan, before, newest):
-                yield from lines_of(span)
+                yield lines_of(span)
 
     def _unsent(self, stored: StoredRecord, plan: Plan, before: int, newest: dict[Series, int]) -> Iterator[Span]:
         """Give the good readings of a record, without those that contradict a record below an `id`."""
@@ -240,21 +262,36 @@ class Forwarder:
 
     # --- sending --------------------------------------------------------------------------------------------------
 
-    def _send(self, own: sqlite3.Connection, lines: list[bytes]) -> None:
+    def _send(self, text: bytes) -> None:
         """Send lines; when some are bad, find them by halves, hold them, and send the rest again."""
-        if not lines:
-            return
         try:
-            self._writer.write(b"\n".join(lines) + b"\n")
+            self._writer.write(text)
         except InfluxRejectedError as error:
+            lines = text.splitlines(keepends=True)
             if len(lines) == 1:
                 log.warning("InfluxDB does not take a line: %s", error)
-                row = (lines[0].decode(), str(error), self._clock.now_ms())
-                own.execute("INSERT OR REPLACE INTO held_lines VALUES (?, ?, ?)", row)
+                row = (text.decode().strip(), str(error), self._clock.now_ms())
+                self._own.execute("INSERT OR REPLACE INTO held_lines VALUES (?, ?, ?)", row)
                 return
             middle = len(lines) // 2
-            self._send(own, lines[:middle])
-            self._send(own, lines[middle:])
+            self._send(b"".join(lines[:middle]))
+            self._send(b"".join(lines[middle:]))
+
+
+def requests(lines: Sequence[Lines]) -> Iterator[bytes]:
+    """Join lines into requests of about the same size."""
+    total = sum(part.count for part in lines)
+    most = -(-total // max(1, -(-total // MOST_LINES)))
+    texts: list[bytes] = []
+    count = 0
+    for part in lines:
+        texts.append(part.text)
+        count += part.count
+        if count >= most:
+            yield b"".join(texts)
+            texts, count = [], 0
+    if count:
+        yield b"".join(texts)
 
 
 def _stream(stored: StoredRecord) -> tuple[str, str, str]:

@@ -12,7 +12,6 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from ingest.store.readings import longest_skew_ms
-from metering import record
 from metering.measurands import MEASURANDS
 
 Values = Sequence[int | None]
@@ -56,7 +55,7 @@ def plan_of(birth: bytes) -> Plan:
     Args:
         birth: its exact bytes.
     """
-    body = from_json(record.split(birth).text)
+    body = _body(birth)
     groups = {
         group["group"]: tuple((point["point"], point["measurand"]) for point in group["points"])
         for group in body["groups"]
@@ -71,8 +70,14 @@ def spans_of(data: bytes, plan: Plan) -> list[Span]:
         data: the exact bytes of a `readings` or `thinned` record.
         plan: of the birth that governs it.
     """
-    body = from_json(record.split(data).text)
+    body = _body(data)
     return [_span(body["site"], part, plan) for part in body["groups"] if part["slots"]]
+
+
+def _body(data: bytes) -> dict[str, Any]:
+    """A record is one line of JSON, an empty line and a signature."""
+    body: dict[str, Any] = from_json(data[: data.index(b"\n")], cache_strings="keys")
+    return body
 
 
 def _span(site: str, part: dict[str, Any], plan: Plan) -> Span:
@@ -86,44 +91,69 @@ def _span(site: str, part: dict[str, Any], plan: Plan) -> Span:
     return Span(site, slots, [Row(*name, row) for name, row in zip(names, rows, strict=True)])
 
 
-def lines_of(span: Span) -> list[bytes]:
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Some lines as one text."""
+
+    text: bytes
+    """Each line ends with a line feed."""
+    count: int
+
+
+def lines_of(span: Span) -> Lines:
     """Write a span, one line a point and slot; names need no escaping (`metering.topics`)."""
     by_point: dict[str, list[Row]] = {}
     for row in span.rows:
         by_point.setdefault(row.point, []).append(row)
-    lines: list[bytes] = []
-    for point, rows in by_point.items():
-        head = f"reading,point={point},site={span.site} "
+    times = [b" " + slot + b"\n" for slot in _texts(span.slots)]
+    alike: dict[int, list[list[Row]]] = {}
+    found: list[bytes] = []
+    for rows in by_point.values():
         if any(None in row.values for row in rows):
-            lines += _with_holes(head, span.slots, rows)
+            found += _with_holes(span.site, times, rows)
         else:
-            lines += _whole(head, span.slots, rows)
-    return lines
+            alike.setdefault(len(rows), []).append(rows)
+    count = len(found) + len(times) * sum(map(len, alike.values()))
+    return Lines(b"".join(found) + b"".join(_whole(span.site, times, points) for points in alike.values()), count)
 
 
-def _whole(head: str, slots: list[int], rows: list[Row]) -> list[bytes]:
-    """Every row has a value in every slot: columns of texts are laid side by side and joined at once."""
-    width = 2 * len(rows) + 1
-    parts: list[bytes] = [b""] * (width * len(slots))
-    for at, row in enumerate(rows):
-        parts[2 * at :: width] = [f"{',' if at else head}{row.measurand}=".encode()] * len(slots)
-        quanta = MEASURANDS[row.measurand].quanta_per_unit
-        parts[2 * at + 1 :: width] = _texts([value / quanta for value in row.values if value is not None])
-    parts[width - 1 :: width] = [b" " + slot + b"\n" for slot in _texts(slots)]
-    return b"".join(parts).splitlines()
+def _whole(site: str, times: list[bytes], points: list[list[Row]]) -> bytes:
+    """Points with as many measurands each, and a value in every slot.
+
+    Columns of texts are laid side by side and joined at once.
+    """
+    columns, count = len(points[0]), len(times)
+    width = 2 * columns + 1
+    parts = [b""] * (width * count * len(points))
+    for at in range(columns):
+        rows = [point[at] for point in points]
+        heads: list[bytes] = []
+        numbers: list[float] = []
+        for row in rows:
+            heads += [(f",{row.measurand}=" if at else _head(site, row)).encode()] * count
+            quanta = MEASURANDS[row.measurand].quanta_per_unit
+            numbers += [value / quanta for value in row.values if value is not None]
+        parts[2 * at :: width] = heads
+        parts[2 * at + 1 :: width] = _texts(numbers)
+    parts[width - 1 :: width] = times * len(points)
+    return b"".join(parts)
 
 
-def _with_holes(head: str, slots: list[int], rows: list[Row]) -> list[bytes]:
+def _with_holes(site: str, times: list[bytes], rows: list[Row]) -> list[bytes]:
     lines = []
-    for at, slot_ms in enumerate(slots):
+    for at, time in enumerate(times):
+        there = [(row, value) for row in rows if (value := row.values[at]) is not None]
         fields = [
-            f"{row.measurand}={MEASURANDS[row.measurand].to_unit(value)!r}"
-            for row in rows
-            if (value := row.values[at]) is not None
+            f"{f',{row.measurand}=' if place else _head(site, row)}{MEASURANDS[row.measurand].to_unit(value)!r}"
+            for place, (row, value) in enumerate(there)
         ]
         if fields:
-            lines.append(f"{head}{','.join(fields)} {slot_ms}".encode())
+            lines.append("".join(fields).encode() + time)
     return lines
+
+
+def _head(site: str, row: Row) -> str:
+    return f"reading,point={row.point},site={site} {row.measurand}="
 
 
 def _texts(numbers: Sequence[float]) -> list[bytes]:

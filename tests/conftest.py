@@ -204,3 +204,17 @@ def influxd(tmp_path: Path) -> Iterator[Peer]:
     peer.start()
     yield peer
     peer.stop()
+
+
+@pytest.fixture
+def victoria_metrics(tmp_path: Path) -> Iterator[Peer]:
+    """A real VictoriaMetrics, which takes what InfluxDB 2 takes at `/api/v2/write`, on loopback."""
+    binary = _installed("victoria-metrics")
+    port = _free_port()
+    folder = tmp_path / "victoria-metrics"
+    # Older readings than its retention, by default one month, would be left out without a word.
+    options = [f"-httpListenAddr={LOOPBACK}:{port}", f"-storageDataPath={folder}", "-retentionPeriod=100y"]
+    peer = Peer([binary, *options], port, tmp_path / "victoria-metrics.log", lambda: _pings(port))
+    peer.start()
+    yield peer
+    peer.stop()

@@ -70,9 +70,10 @@ def test_every_good_reading_of_the_journal_is_in_influxdb_with_the_same_float64(
     settings = load_toml(tmp_path / "run/config/ingest.toml", IngestSettings)
     assert settings.influxdb is not None
     cursor = settings.data_dir / "forward.sqlite"
-    forwarder = Forwarder(JournalReader(settings.journal_path), LazyWriter(settings.influxdb), cursor, SystemClock())
-    while forwarder.step():
-        pass
+    reader = JournalReader(settings.journal_path)
+    with Forwarder(reader, LazyWriter(settings.influxdb), cursor, SystemClock()) as forwarder:
+        while forwarder.step():
+            pass
     for site in SITES:
         committed = in_journal(tmp_path / "run/ingest/journal.sqlite", site.project)
         assert len(committed) > 14 * DAY_MS // 900_000

@@ -147,9 +147,11 @@ class FakeGateway:
         span = {"from_ms": START_MS + first * SLOT_MS, "to_ms": START_MS + end * SLOT_MS}
         return self.seal(_parse(record.Gap, self.common() | span | {"kind": "gap", "group": group, "reason": reason}))
 
-    def dropped(self, seq: int, through: int, replaces: str, prev: str | None, kind: str = "dropped") -> bytes:
+    def dropped(
+        self, seq: int, through: int, replaces: str, prev: str | None, kind: str = "dropped", **changes
+    ) -> bytes:
         span = {"from_ms": START_MS, "to_ms": START_MS + SLOT_MS, "reason": "outbox-full"}
-        body = {"kind": kind, "through": through, "replaces": replaces} | span
+        body = {"kind": kind, "through": through, "replaces": replaces} | span | changes
         return self.seal(_parse(record.Dropped, self.common(seq, prev) | body))
 
     def horizon(self, oldest_seq: int, digest_before: str | None) -> bytes:

@@ -4,6 +4,7 @@ import http.client
 import json
 import sqlite3
 import threading
+from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -13,13 +14,14 @@ from hypothesis import strategies as st
 
 from ingest.config import InfluxSettings
 from ingest.errors import InfluxError, InfluxRejectedError
-from ingest.forward import Forwarder
+from ingest.forward import Forwarder, requests
 from ingest.intake import Intake
-from ingest.lines import Row, Span, lines_of
+from ingest.lines import Lines, Row, Span, lines_of
 from ingest.store.influx import LazyWriter, OneWriter, TwoWriter, open_writer
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
 from ingest.store.readings import collect
+from metering import record
 from metering.clock import SystemClock
 from metering.measurands import INT64_MAX, INT64_MIN, MEASURANDS
 
@@ -64,7 +66,9 @@ class _Handler(BaseHTTPRequestHandler):
         for line in lines:
             if self.server.bad not in line:
                 head, fields, time = line.split(b" ")
-                self.server.lines[head + b" " + time] = fields
+                there = self.server.lines.get(head + b" " + time, b"").split(b",")
+                union = dict(field.split(b"=") for field in [*there, *fields.split(b",")] if field)
+                self.server.lines[head + b" " + time] = b",".join(b"%s=%s" % pair for pair in union.items())
         return self._answer(400 if any(self.server.bad in line for line in lines) else 204)
 
     def _answer(self, status: int, headers: dict[str, str] | None = None) -> None:
@@ -102,11 +106,13 @@ def journal(tmp_path, gateway):
 
 @pytest.fixture
 def forwarder(tmp_path):
-    def make(url: str) -> Forwarder:
-        writer = LazyWriter(InfluxSettings(url=url))
-        return Forwarder(JournalReader(tmp_path / "journal.sqlite"), writer, tmp_path / "forward.sqlite", SystemClock())
+    with ExitStack() as stack:
 
-    return make
+        def make(url: str) -> Forwarder:
+            reader, writer = JournalReader(tmp_path / "journal.sqlite"), LazyWriter(InfluxSettings(url=url))
+            return stack.enter_context(Forwarder(reader, writer, tmp_path / "forward.sqlite", SystemClock()))
+
+        yield make
 
 
 def drain(forwarder):
@@ -164,10 +170,17 @@ def test_secrets_come_from_files(influx, tmp_path):
 # --- the forwarder -------------------------------------------------------------------------------------------------
 
 
+def text_of(span: Span) -> list[bytes]:
+    found = lines_of(span)
+    lines = found.text.splitlines()
+    assert len(lines) == found.count
+    return lines
+
+
 def test_a_line_holds_all_measurands_of_a_point_and_slot_as_floats():
     energy = Row("ac", "energy_export_total_wh", [1_234_567, 7, None])
     rows = [energy, Row("dc", "active_power_w", [2000, 3000, 4000]), Row("ac", "active_power_w", [-1, None, 10**18])]
-    assert lines_of(Span("farm", [5, 6, 7], rows)) == [
+    assert text_of(Span("farm", [5, 6, 7], rows)) == [
         b"reading,point=ac,site=farm energy_export_total_wh=1234.567,active_power_w=-0.001 5",
         b"reading,point=ac,site=farm energy_export_total_wh=0.007 6",
         b"reading,point=ac,site=farm active_power_w=1000000000000000.0 7",
@@ -180,7 +193,7 @@ def test_a_line_holds_all_measurands_of_a_point_and_slot_as_floats():
 @given(st.lists(st.integers(INT64_MIN, INT64_MAX), min_size=1))
 def test_every_number_reads_back_as_the_float_nearest_to_its_quanta(values):
     slots = list(range(len(values)))
-    lines = lines_of(Span("farm", slots, [Row("ac", "volume_total_m3", values), Row("ac", "heat_total_j", values)]))
+    lines = text_of(Span("farm", slots, [Row("ac", "volume_total_m3", values), Row("ac", "heat_total_j", values)]))
     texts = [[field.partition(b"=")[2] for field in line.split(b" ")[1].split(b",")] for line in lines]
     assert [[float(text) for text in pair] for pair in texts] == [[value / 1e6, value / 1] for value in values]
 
@@ -237,6 +250,101 @@ def test_a_reading_is_never_overwritten_with_another_value(influx, journal, forw
     assert {key: influx.lines[key] for key in before}.keys() == before.keys()
     assert b"energy_export_total_wh=99.0" not in b",".join(influx.lines.values())
     assert len(influx.lines) == 3
+
+
+def test_what_a_thinned_record_keeps_is_forwarded(influx, journal, forwarder, gateway, slot_ms):
+    journal(gateway.birth())
+    prev, kept = gateway.prev, json.loads(record.split(gateway.readings(1)).text)["groups"]
+    gateway.readings(2)
+    journal(gateway.dropped(2, 3, gateway.prev, prev, "thinned", groups=kept))
+    drain(forwarder(influx.url))
+    assert list(influx.lines) == [b"reading,point=ac,site=farm %d" % slot_ms(1)]
+
+
+def test_a_reading_answered_at_no_time_that_can_be_is_not_forwarded(influx, journal, forwarder, gateway, slot_ms):
+    readings = json.loads(record.split(gateway.readings(1, 2)).text)["groups"]
+    readings[0]["received"][0] = 2 * 86_400_000
+    gateway.seq, gateway.prev = 0, None
+    journal(gateway.birth(), gateway.readings(groups=readings))
+    drain(forwarder(influx.url))
+    assert list(influx.lines) == [b"reading,point=ac,site=farm %d" % slot_ms(2)]
+
+
+def test_readings_are_written_with_the_birth_that_governs_them(influx, journal, forwarder, gateway):
+    journal(gateway.birth(), gateway.readings(1))
+    one = forwarder(influx.url)
+    drain(one)
+    points = [
+        {"point": "new", "measurand": "energy_export_total_wh", "quantum": "mWh", "register": "active_energy_export"},
+        {"point": "new", "measurand": "active_power_w", "quantum": "mW", "register": "active_power"},
+    ]
+    journal(gateway.birth(points=points), gateway.readings(2))
+    drain(one)
+    drain(forwarder(influx.url))
+    assert [line.split(b",")[1] for line in influx.lines] == [b"point=ac", b"point=new"]
+
+
+def test_what_could_be_used_only_later_is_forwarded_then(influx, journal, forwarder, gateway, slot_ms):
+    birth, readings = gateway.birth(), gateway.readings(1)
+    horizon = gateway.horizon(3, gateway.prev)
+    journal(horizon, gateway.readings(2))
+    one = forwarder(influx.url)
+    drain(one)
+    assert influx.lines == {}
+    journal(birth)
+    drain(one)
+    assert list(influx.lines) == [b"reading,point=ac,site=farm %d" % slot_ms(2)]
+    requests = len(influx.requests)
+    drain(one)
+    drain(forwarder(influx.url))
+    assert len(influx.requests) == requests
+    assert readings
+
+
+def test_what_could_be_used_only_later_overwrites_nothing(influx, journal, forwarder, gateway, slot_ms):
+    birth = gateway.birth()
+    gateway.readings(1)
+    journal(gateway.horizon(3, gateway.prev), gateway.readings(2, 3, energy=[20, 30]))
+    gateway.new_stream()
+    journal(gateway.birth(), gateway.readings(2, energy=[99]))
+    one = forwarder(influx.url)
+    drain(one)
+    journal(birth)
+    drain(one)
+    fields = {key: line.split(b",")[0] for key, line in influx.lines.items()}
+    assert fields == {
+        b"reading,point=ac,site=farm %d" % slot_ms(2): b"energy_export_total_wh=99.0",
+        b"reading,point=ac,site=farm %d" % slot_ms(3): b"energy_export_total_wh=30.0",
+    }
+
+
+def test_a_batch_that_was_not_taken_is_sent_again_and_all_behind_it(influx, journal, forwarder, gateway, monkeypatch):
+    monkeypatch.setattr("ingest.forward.MOST_RECORDS", 2)
+    journal(gateway.birth(), *[gateway.readings(slot) for slot in range(1, 8)])
+    one = forwarder(influx.url)
+    assert one.step()
+    influx.answers = [(503, {}), (503, {})]
+    for _ in range(2):
+        with pytest.raises(InfluxError, match="503"):
+            one.step()
+    drain(one)
+    assert len(influx.lines) == 7
+    assert len(influx.requests) == 6
+
+
+def test_a_request_that_is_too_large_is_halved(influx, journal, forwarder, gateway):
+    journal(gateway.birth(), gateway.readings(*range(1, 10)))
+    one = forwarder(influx.url)
+    influx.answers = [(413, {}), (422, {})]
+    drain(one)
+    assert len(influx.lines) == 9
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(4, [2, 2]), (5, [2, 2, 1]), (1, [1])])
+def test_requests_are_bounded_and_of_about_the_same_size(monkeypatch, count, sizes):
+    monkeypatch.setattr("ingest.forward.MOST_LINES", 2)
+    texts = requests([Lines(b"line\n", 1)] * count)
+    assert [len(text.splitlines()) for text in texts] == sizes
 
 
 def test_another_journal_is_forwarded_from_its_start(influx, journal, forwarder, gateway, tmp_path):
