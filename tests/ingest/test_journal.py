@@ -52,6 +52,27 @@ def test_a_file_of_another_kind_is_no_journal(path):
         Journal.open(path, NOW_MS)
 
 
+@pytest.mark.parametrize("checked_bytes", [1_000_000_000, 0])
+def test_a_damaged_journal_is_found_at_the_start_before_anything_is_added(
+    path, gateway, slot_ms, monkeypatch, checked_bytes
+):
+    monkeypatch.setattr("ingest.store.journal._CHECK_WHOLE_BYTES", checked_bytes)
+    records = [gateway.birth()] + [gateway.readings(slot) for slot in range(1, 100)]
+    with Journal.open(path, NOW_MS) as journal:
+        Intake(journal, 10_000).take([(gateway.topic, data) for data in records], gateway.ring, NOW_MS)
+        roots = dict(journal._db.execute("SELECT name, rootpage FROM sqlite_master"))
+    Journal.open(path, NOW_MS).__exit__(None, None, None)
+    healthy = path.read_bytes()
+    for table in ("heads", "records"):
+        at = (roots[table] - 1) * 4096
+        path.write_bytes(healthy[:at] + b"\xa5" * 4096 + healthy[at + 4096 :])
+        if table == "heads" or checked_bytes:
+            with pytest.raises(JournalError, match="backup"):
+                Journal.open(path, NOW_MS)
+            continue
+        Journal.open(path, NOW_MS).__exit__(None, None, None)
+
+
 def test_a_newer_journal_is_left_alone(path):
     with Journal.open(path, NOW_MS) as journal:
         journal._db.execute("PRAGMA user_version = 99")
