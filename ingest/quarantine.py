@@ -1,11 +1,16 @@
 """What ingest did not append, for people: held and forked records, refused messages, holes, incidents.
 
-In goes the path of a journal, out come rows; it reads only, so it may run beside ingest.
+In goes the path of a journal, out come rows; that reads only, so it may run beside ingest. `replay_held` writes, and
+waits for nobody: it needs ingest to be stopped.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest import replay
+from ingest.config import IngestSettings
+from ingest.replay import Replayed
+from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
 
 
@@ -79,3 +84,21 @@ def rows(journal: Path) -> list[Row]:
         for one in reader.incidents()
     ]
     return found
+
+
+def replay_held(settings: IngestSettings) -> tuple[list[Replayed], int]:
+    """Look at every held record again.
+
+    Args:
+        settings: whose journal it is.
+
+    Returns:
+        Those that can be used now, and how many are still held.
+
+    Raises:
+        JournalInUseError: when ingest is running; it does the same at its start, and when a birth comes.
+    """
+    now_ms = settings.clock.build().now_ms()
+    with Journal.open(settings.journal_path, now_ms) as journal:
+        done = replay.everything(journal, now_ms)
+    return done, len(JournalReader(settings.journal_path).all_held())

@@ -4,6 +4,7 @@ In go held records, out come the same bytes with the status `appended`, and a ro
 Each is looked at by the rules that held it (`validate.unusable`); one that is still of no use stays held.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ingest import births, validate
@@ -13,7 +14,8 @@ from ingest.validate import Authentic, StreamView
 from metering import record
 from metering.errors import RecordError
 
-_PAGE = 256
+_PAGE = 32
+"""At most 1 MiB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +35,23 @@ def everything(journal: Journal, now_ms: int) -> list[Replayed]:
         now_ms: when this is done [ms since the Unix epoch].
     """
     found: list[Replayed] = []
-    for of_births in (True, False):  # readings are judged by their birth, which may be held too
-        after = 0
-        while page := journal.held_after(after, _PAGE, None, births=of_births):
-            with journal.transaction():
-                found += _page(journal, page, now_ms)
-            after = page[-1][0]
+    for page in _pages(journal, None):
+        with journal.transaction():
+            found += _page(journal, page, now_ms)
     return found
 
 
 def stream(journal: Journal, key: StreamKey, now_ms: int) -> list[Replayed]:
     """Look at the held records of one stream again, in the caller's transaction."""
-    found: list[Replayed] = []
-    for of_births in (True, False):
+    return [done for page in _pages(journal, key) for done in _page(journal, page, now_ms)]
+
+
+def _pages(journal: Journal, key: StreamKey | None) -> Iterator[list[tuple[int, bytes]]]:
+    for of_births in (True, False):  # readings are judged by their birth, which may be held too
         after = 0
         while page := journal.held_after(after, _PAGE, key, births=of_births):
-            found += _page(journal, page, now_ms)
+            yield page
             after = page[-1][0]
-    return found
 
 
 def _page(journal: Journal, page: list[tuple[int, bytes]], now_ms: int) -> list[Replayed]:

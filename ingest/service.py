@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from ingest import acks
+from ingest import acks, replay
 from ingest.config import IngestSettings
 from ingest.consumer import Consumer, Message
 from ingest.errors import JournalFullError
@@ -192,6 +192,8 @@ def run(settings: IngestSettings, stop: threading.Event | None = None) -> None:
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(settings.journal_path, clock.now_ms()))
         ulid = journal.begin_run(clock.now_ms())
+        if replayed := len(replay.everything(journal, clock.now_ms())):
+            log.info("%d held records can be used now", replayed)
         consumer = Consumer(settings.broker, settings.shard, clock, journal.journal_id, ulid)
         stack.callback(consumer.close)
         _stop_on_signals(stop, consumer, stack)

@@ -45,11 +45,6 @@ def adopt(
     typer.echo(f"journal {done.journal} succeeds {done.succeeds}; start ingest and gateways send what they still hold")
 
 
-@quarantine_app.callback()
-def _group() -> None:
-    """Keep `quarantine list` a verb of its own while it is the only one."""
-
-
 @quarantine_app.command(name="list")
 def list_rows(
     config: ConfigOption,
@@ -79,3 +74,27 @@ def list_rows(
             row.what, utc_text(row.at_ms), gateway, row.stream, seq, str(row.times), row.reason, (row.digest or "")[:12]
         )
     console.print(table)
+
+
+@quarantine_app.command()
+def replay(
+    config: ConfigOption,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array.")] = False,
+) -> None:
+    """Look at held records again: with newer software they may be usable; ingest must be stopped, or does it itself.
+
+    Status 1 when some are still held. Example: sakugen quarantine replay --config ingest.toml
+    """
+    from ingest.config import IngestSettings
+    from ingest.quarantine import replay_held
+
+    done, left = replay_held(load_toml(config, IngestSettings))
+    if as_json:
+        typer.echo(json.dumps([asdict(one) for one in done], indent=2))
+    else:
+        for one in done:
+            typer.echo(f"{one.key.site}/{one.key.gateway} stream {one.key.stream} record {one.seq} can be used now")
+        typer.echo(f"{len(done)} records can be used now, {left} are still held")
+    if left:
+        raise typer.Exit(1)

@@ -44,6 +44,24 @@ def test_everything_that_was_not_appended_is_listed(settings, gateway):
     assert rows[0].digest == record.digest_of(held[1])
 
 
+def test_replaying_needs_the_journal_for_itself_and_says_what_is_left(settings, gateway, monkeypatch):
+    with Journal.open(settings.journal_path, NOW_MS) as journal:
+        monkeypatch.setattr("metering.record.MEASURANDS", {})
+        Intake(journal, 10_000).take([(gateway.topic, gateway.birth())], gateway.ring, NOW_MS)
+        gateway.new_stream()
+        gateway.birth()
+        horizon = gateway.horizon(3, "e" * 64)
+        gateway.seq, gateway.prev = 2, "e" * 64
+        messages = [(gateway.topic, data) for data in (horizon, gateway.readings(3))]
+        Intake(journal, 10_000).take(messages, gateway.ring, NOW_MS)
+        monkeypatch.undo()
+        with pytest.raises(JournalInUseError, match="stop that one first"):
+            quarantine.replay_held(settings)
+    done, left = quarantine.replay_held(settings)
+    assert ([one.seq for one in done], left) == ([1], 1)
+    assert [row.reason for row in quarantine.rows(settings.journal_path) if row.what == "held"] == ["no-birth"]
+
+
 def test_a_new_journal_that_adopts_names_the_old_one_in_its_acks(settings):
     done = adopt(settings, OLD)
     assert done.succeeds == OLD

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from ingest.intake import Intake
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
 from metering import record
@@ -166,6 +167,16 @@ def test_a_newly_enrolled_gateway_needs_no_restart(broker, start_ingest, connect
         return line.through() == 1
 
     wait_until(sent_again_until_it_is_taken)
+
+
+def test_what_is_held_is_looked_at_again_when_ingest_starts(broker, start_ingest, gateway, journal, monkeypatch):
+    with monkeypatch.context() as older, Journal.open(journal, 0) as opened:
+        older.setattr("metering.record.MEASURANDS", {})
+        messages = [(gateway.topic, data) for data in (gateway.birth(), gateway.readings(1))]
+        Intake(opened, 10_000).take(messages, gateway.ring, 0)
+    assert len(JournalReader(journal).all_held()) == 2
+    start_ingest(broker.port)
+    assert JournalReader(journal).all_held() == []
 
 
 def test_a_second_ingest_on_the_same_journal_says_who_has_it(broker, start_ingest):
