@@ -209,6 +209,7 @@ class Consumer:
         client.on_message = self._on_message
         client.on_publish = self._on_publish
         client.on_disconnect = self._on_disconnect
+        client.on_socket_open = _without_delay
         # With this set, paho only queues what it sends; our loop writes it.
         client.on_socket_register_write = lambda *_: None
         return client
@@ -312,3 +313,9 @@ class Consumer:
         self._taken = self._taken or reason.value == _TAKEN_OVER
         log.warning("the connection to the broker ended: %s", reason)
         self._lost()
+
+
+def _without_delay(_client: mqtt.Client, _data: object, connection: socket.socket) -> None:
+    # A PUBACK has four bytes: without this, TCP holds the second one back until the broker's side confirms the first,
+    # which may take it 40 ms.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
