@@ -4,9 +4,6 @@ In go records with a verdict, inside `transaction()`; when that returns they are
 corrupt a WAL file when two connections checkpoint and write, so no other connection in the system does either.
 """
 
-import fcntl
-import logging
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,22 +13,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Final, Self
 
-from ingest.errors import JournalError, JournalFullError, JournalInUseError
+from ingest.errors import JournalError, JournalFullError
 from ingest.store.closed import ClosedMonths
 from ingest.store.months import folder_of
-from ingest.store.schema import ADDED, APPLICATION_ID, SCHEMA, SCHEMA_VERSION
+from ingest.store.opening import RESTORE, is_full, locked, prepare
 from metering.record import MAX_RECORD_BYTES
 from metering.topics import GatewayId
 from metering.ulid import new_ulid
 
-log = logging.getLogger(__name__)
-
 REFUSED_LIMIT_BYTES: Final = 100_000_000
 REFUSED_LIMIT_ROWS: Final = 10_000
-_CHECK_WHOLE_BYTES: Final = 2_000_000_000
-"""Up to this size a journal is checked as a whole at its start, in some seconds [bytes]."""
-_RESTORE: Final = "restore a backup of it (docs/backup.md)"
-_NO_ROOM_BYTES: Final = 65_536
+_WAL_BYTES: Final = 16 * 1024 * 1024
 _ROOM_BYTES: Final = 32 * 1024 * 1024
 
 
@@ -97,6 +89,8 @@ class Journal:
         """The months that are in files of their own."""
         self._db = connection
         self._lock = lock
+        self._wal = path.with_name(path.name + "-wal")
+        self._wal_limit_bytes = _WAL_BYTES
 
     @classmethod
     def open(cls, path: Path, now_ms: int) -> Self:
@@ -111,17 +105,17 @@ class Journal:
             JournalError: when the file is no journal, or of a newer version.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _locked(path)
+        lock = locked(path)
         try:
             connection = sqlite3.connect(path, isolation_level=None)
             try:
-                _prepare(connection, path, now_ms)
+                prepare(connection, path, now_ms)
             except BaseException:
                 connection.close()
                 raise
         except sqlite3.Error as error:
             lock.close()
-            raise JournalError(f"{path}: cannot be opened as a journal: {error}; {_RESTORE}") from None
+            raise JournalError(f"{path}: cannot be opened as a journal: {error}; {RESTORE}") from None
         except BaseException:
             lock.close()
             raise
@@ -171,11 +165,27 @@ class Journal:
             yield
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
-            kind = JournalFullError if _is_full(self.path, error) else JournalError
+            kind = JournalFullError if is_full(self.path, error) else JournalError
             raise kind(f"{self.path}: cannot be written: {error}; nothing of this was acknowledged") from error
         finally:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
+        self._bound_wal()
+
+    def _bound_wal(self) -> None:
+        """Empty the WAL file when it has grown: while some reader is always reading, SQLite by itself never does."""
+        try:
+            size = self._wal.stat().st_size
+        except FileNotFoundError:
+            return
+        if size < self._wal_limit_bytes:
+            return
+        try:
+            (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            busy = 1  # what was committed is on disk all the same
+        # A reader that stays is not waited for at each commit.
+        self._wal_limit_bytes = _WAL_BYTES + size * busy
 
     def has_space(self) -> bool:
         """Whether there is room for some batches again, and a commit shows it.
@@ -411,65 +421,3 @@ class Journal:
         self._db.execute(
             "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", (key, value)
         )
-
-
-def _is_full(path: Path, error: sqlite3.Error) -> bool:
-    """Whether there was no space: SQLite says so, or calls it an I/O error when its shared memory or a sync met it."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code == sqlite3.SQLITE_FULL or (
-        code == sqlite3.SQLITE_IOERR and shutil.disk_usage(path.parent).free < _NO_ROOM_BYTES
-    )
-
-
-def _locked(path: Path) -> IO[str]:
-    lock = path.with_name(path.name + ".lock").open("a+", encoding="ascii")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        owner = lock.read().strip() or "unknown"
-        lock.close()
-        raise JournalInUseError(f"{path} is open for writing in process {owner}; stop that one first") from None
-    lock.truncate(0)
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-    return lock
-
-
-def _prepare(connection: sqlite3.Connection, path: Path, now_ms: int) -> None:
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-    if tables and application_id != APPLICATION_ID:
-        raise JournalError(f"{path} is a SQLite file, but no Sakugen journal; choose another data_dir")
-    if version > SCHEMA_VERSION:
-        raise JournalError(
-            f"{path} is a journal of version {version}; this software writes {SCHEMA_VERSION}: update it"
-        )
-    if tables:
-        _check(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    if not tables:
-        connection.executescript(f"BEGIN IMMEDIATE;{SCHEMA};COMMIT;")
-    connection.executescript(f"BEGIN IMMEDIATE;{ADDED};COMMIT;")
-    # A kill between the two statements leaves tables without a name: the next start gives it.
-    connection.execute("INSERT OR IGNORE INTO meta VALUES ('journal', ?)", (new_ulid(now_ms),))
-
-
-def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Look for damage before anything is added to it; the records of a large journal are left to `ingest backup`."""
-    whole = path.stat().st_size <= _CHECK_WHOLE_BYTES
-    if whole:
-        with path.open("rb") as file:  # in order: page by page, as SQLite reads it, takes a cold disk 40 times as long
-            while file.read(1 << 20):
-                pass
-    else:
-        log.info("%s is large: at a start only what is beside its records is checked", path)
-    names = [row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-    for name in names if not whole else [None]:
-        if name != "records":
-            check = "PRAGMA quick_check" + ("" if name is None else f"({name})")
-            found = [row[0] for row in connection.execute(check)]
-            if found != ["ok"]:
-                raise JournalError(f"{path} is damaged ({found[0]}); {_RESTORE}")

@@ -56,7 +56,7 @@ def test_a_file_of_another_kind_is_no_journal(path):
 def test_a_damaged_journal_is_found_at_the_start_before_anything_is_added(
     path, gateway, slot_ms, monkeypatch, checked_bytes
 ):
-    monkeypatch.setattr("ingest.store.journal._CHECK_WHOLE_BYTES", checked_bytes)
+    monkeypatch.setattr("ingest.store.opening._CHECK_WHOLE_BYTES", checked_bytes)
     records = [gateway.birth()] + [gateway.readings(slot) for slot in range(1, 100)]
     with Journal.open(path, NOW_MS) as journal:
         Intake(journal, 10_000).take([(gateway.topic, data) for data in records], gateway.ring, NOW_MS)
