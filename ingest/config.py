@@ -76,6 +76,14 @@ class InfluxSettings(_Settings):
     """Certificates that the server's must descend from, for an https address; the system's when absent."""
 
 
+class MetricsSettings(_Settings):
+    """Where people and Prometheus may ask: /healthz, /readyz, /metrics."""
+
+    host: str = "127.0.0.1"
+    """What to listen at; the numbers are for whoever reaches it."""
+    port: Port
+
+
 class IngestSettings(_Settings):
     """Everything that an ingest process needs to know."""
 
@@ -92,6 +100,13 @@ class IngestSettings(_Settings):
     broker: BrokerSettings = BrokerSettings()
     clock: ClockConfig = ClockConfig()
     influxdb: InfluxSettings | None = None
+    metrics: MetricsSettings | None = None
+    """Absent: nobody listens."""
+
+    @property
+    def forward_path(self) -> Path:
+        """The forwarder's own SQLite file."""
+        return self.data_dir / "forward.sqlite"
 
     @property
     def journal_path(self) -> Path:
@@ -133,5 +148,9 @@ SAMPLE = """\
 # username = "ingest"                  # 1.x with authentication
 # password_file = "keys/influxdb.password"
 # ca_file = "keys/ca.pem"              # for https; default: the system's certificates
+
+# [metrics]                            # /healthz, /readyz, /metrics; absent: nobody listens
+# host = "127.0.0.1"
+# port = 9109
 """
 """A commented sample; a test compares it with the model."""

@@ -5,7 +5,9 @@ IngestError
 │   ├── JournalInUseError   another process has the journal open for writing
 │   ├── JournalFullError    there is no space for another record now
 │   └── MonthError          the file of a closed month is missing or was changed
+├── ArchiveError            the archive cannot be read or written, or does not hold what was asked for
 ├── AdoptError              `ingest adopt` asked for something that makes no sense
+├── MetricsError            the address for metrics cannot be had
 ├── SessionTakenError       another client connected under this shard's client id
 └── InfluxError             InfluxDB did not take what was written; the base is retryable
     └── InfluxRejectedError some, or none, of the lines were written (HTTP 400); sending the same again is useless
@@ -38,8 +40,16 @@ class MonthError(JournalError):
     """The file of a closed month is missing, or is not what the journal lists; the message names it."""
 
 
+class ArchiveError(IngestError):
+    """The archive cannot be read or written, a file of it was changed, or a month is not there yet."""
+
+
 class AdoptError(IngestError):
     """A journal that cannot be adopted as asked."""
+
+
+class MetricsError(IngestError):
+    """Nobody can listen at the address that was configured for metrics."""
 
 
 class SessionTakenError(IngestError):

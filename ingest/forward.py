@@ -278,6 +278,22 @@ class Forwarder:
             self._send(b"".join(lines[middle:]))
 
 
+def standing(cursor_path: Path) -> tuple[int, int]:
+    """How far a forwarder is: the last record that InfluxDB has, and how many lines it does not take.
+
+    Args:
+        cursor_path: the forwarder's own file; nothing is forwarded yet when it is not there.
+    """
+    if not cursor_path.exists():
+        return 0, 0
+    with closing(sqlite3.connect(f"{cursor_path.absolute().as_uri()}?mode=ro", uri=True)) as own:
+        if not own.execute("SELECT 1 FROM sqlite_master WHERE name = 'held_lines'").fetchone():
+            return 0, 0  # it is just being made
+        sql = "SELECT COALESCE((SELECT id FROM cursor), 0), (SELECT COUNT(*) FROM held_lines)"
+        last, held = own.execute(sql).fetchone()
+    return last, held
+
+
 def requests(lines: Sequence[Lines]) -> Iterator[bytes]:
     """Join lines into requests of about the same size."""
     total = sum(part.count for part in lines)

@@ -24,9 +24,10 @@ from ingest.intake import Intake, Outcome
 from ingest.store.influx import LazyWriter
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
+from ingest.tally import Tally
 from ingest.upkeep import Upkeep
 from metering import note
-from metering.clock import Clock
+from metering.clock import Clock, monotonic_s
 from metering.errors import KeyFileError
 from metering.keys import KeyRing, load_signer
 from metering.topics import ack_topic
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 _KEYS_LOOK_MS = 1000
 _LOOK_FOR_SPACE_S = 1.0
+_MOST_ACKS = 256
+"""How many acks go out between two batches: after a connect every gateway is due one, and reading goes on."""
 _MOST_VERIFIERS = 4
 """How many threads check signatures, at most: beyond that the one that stores is the limit."""
 
@@ -110,12 +113,13 @@ class Service:
         self._intake = intake
         self._book = acks.AckBook()
         self._epoch = 0
-        self.disk_full = False
-        """Nothing is read while the disk takes nothing."""
+        self.tally = Tally(stepped_s=monotonic_s())
 
     def step(self) -> None:
         """Wait a moment for messages, then store → fsync → ack → PUBACK; while the disk is full, wait for space."""
-        if self.disk_full and not self._space_again():
+        self.tally.stepped_s = monotonic_s()
+        self.tally.connected = self._consumer.connected
+        if self.tally.disk_full and not self._space_again():
             return
         try:
             self._take_and_acknowledge()
@@ -124,14 +128,15 @@ class Service:
 
     def settle(self, upkeep: Upkeep) -> None:
         """Do between two batches what only the journal's owner may do."""
+        self.tally.bad_months = len(upkeep.bad_months)
         try:
-            if not self.disk_full:
+            if not self.tally.disk_full:
                 upkeep.settle(self._journal)
         except JournalFullError as error:
             self._stop_reading(error)
 
     def _stop_reading(self, error: JournalFullError) -> None:
-        self.disk_full = True
+        self.tally.disk_full = True
         log.error("nothing is read until there is space again: %s", error)
         # What was read has no PUBACK: the broker's session keeps it, and so do the gateways.
         self._consumer.leave()
@@ -139,13 +144,13 @@ class Service:
     def _space_again(self) -> bool:
         self._consumer.rest(_LOOK_FOR_SPACE_S)
         if self._journal.has_space():
-            self.disk_full = False
+            self.tally.disk_full = False
             log.info("the disk takes records again")
-        return not self.disk_full
+        return not self.tally.disk_full
 
     def _take_and_acknowledge(self) -> None:
-        # Without a connection no ack is due, and one that waits must not make this loop spin.
-        wait_ms = self._book.wait_ms(self._clock.mono_ms()) if self._consumer.connected else acks.THROTTLE_MS
+        # While none can be sent, an ack that waits must not make this loop spin.
+        wait_ms = self._book.wait_ms(self._clock.mono_ms()) if self._consumer.room else acks.THROTTLE_MS
         messages = self._consumer.poll(wait_ms / 1000)
         if self._consumer.epoch != self._epoch:
             self._epoch = self._consumer.epoch
@@ -159,18 +164,25 @@ class Service:
     def commit(self, messages: Sequence[Message]) -> list[Outcome]:
         """Store a batch; when this returns, it is on disk."""
         pairs = [(message.topic, message.payload) for message in messages]
+        self.tally.waiting_bytes = sum(len(payload) for _, payload in pairs)
+        began_s = monotonic_s()
         outcomes = self._intake.take(pairs, self._keys.ring, self._clock.now_ms())
+        self.tally.committed(monotonic_s() - began_s)
+        self.tally.waiting_bytes = 0
+        self.tally.outcomes.update(outcome.action for outcome in outcomes)
         for message, outcome in zip(messages, outcomes, strict=True):
             if outcome.reason is not None:
                 log.warning("%s on %s: %s", outcome.action, message.topic, outcome.reason)
         return outcomes
 
     def send_acks(self) -> None:
-        """Tell every gateway whose ack is due how far its streams are on disk."""
-        for gateway in self._book.due(self._clock.mono_ms()) if self._consumer.connected else ():
+        """Tell gateways whose ack is due how far their streams are on disk; the rest follows after the next batch."""
+        for gateway in self._book.due(self._clock.mono_ms())[: min(self._consumer.room, _MOST_ACKS)]:
             times_ms = (self._clock.now_ms(), self._clock.mono_ms())
             payload = acks.build(self._journal, self._run, self._book, gateway, times_ms, self._signer)
-            if not self._consumer.publish(ack_topic(gateway), payload, retain=True):
+            if self._consumer.publish(ack_topic(gateway), payload, retain=True):
+                self.tally.acks += 1
+            else:
                 self._book.ask([gateway])
 
 
@@ -202,6 +214,11 @@ def run(settings: IngestSettings, stop: threading.Event | None = None) -> None:
         intake = Intake(journal, settings.refused_limit_bytes, pool, threads)
         service = Service(journal, ulid, consumer, keys, signer, clock, intake)
         _start_forwarding(settings, clock, stack)
+        if settings.metrics is not None:
+            from ingest.metrics import Metrics  # noqa: PLC0415 - an ingest that shows none has no memory for it
+
+            forward = None if settings.influxdb is None else settings.forward_path
+            stack.enter_context(Metrics(settings.metrics, settings.journal_path, forward, service.tally, clock))
         upkeep = _start_upkeep(settings, clock, stack)
         ready = False
         while not stop.is_set():
@@ -218,7 +235,7 @@ def _start_forwarding(settings: IngestSettings, clock: Clock, stack: ExitStack) 
         return
     end = threading.Event()
     reader = JournalReader(settings.journal_path)
-    forwarder = Forwarder(reader, LazyWriter(settings.influxdb), settings.data_dir / "forward.sqlite", clock)
+    forwarder = Forwarder(reader, LazyWriter(settings.influxdb), settings.forward_path, clock)
     thread = threading.Thread(target=forwarder.run, args=(end,), name="forward")
     thread.start()
     stack.callback(thread.join)

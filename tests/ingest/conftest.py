@@ -255,7 +255,12 @@ def start_ingest(tmp_path, gateway, ack_signer):
     (tmp_path / "keys.toml").write_text(gateway.ring.to_toml())
 
     def start(
-        port: int, kill_at: str = "never", wait: bool = True, influx_port: int | None = None, **broker
+        port: int,
+        kill_at: str = "never",
+        wait: bool = True,
+        influx_port: int | None = None,
+        metrics_port: int | None = None,
+        **broker,
     ) -> Running:
         config = tmp_path / "ingest.toml"
         more = "".join(f"{key} = {value}\n" for key, value in broker.items())
@@ -265,6 +270,8 @@ def start_ingest(tmp_path, gateway, ack_signer):
         )
         if influx_port is not None:
             text += f'[influxdb]\nurl = "http://127.0.0.1:{influx_port}"\n'
+        if metrics_port is not None:
+            text += f"[metrics]\nport = {metrics_port}\n"
         config.write_text(text)
         log = tmp_path / f"ingest-{len(running)}.log"
         with log.open("wb") as errors:
