@@ -2,6 +2,8 @@
 
 import asyncio
 import http.client
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from gateway.config import GatewaySettings
 from gateway.instruments import Instruments, told_serial
 from gateway.line import Line
 from gateway.member import IDENTITY_S, Unit
+from gateway.reload import Reload
 from gateway.status import Faults
 from metering.config import parse_toml
 from metering.decode import Block
@@ -45,12 +48,12 @@ def settings(tmp_path, free_port, monkeypatch) -> Callable[..., GatewaySettings]
     return make
 
 
-def live(settings: GatewaySettings, *steps: Callable[[], None]) -> None:
+def live(settings: GatewaySettings, *steps: Callable[[], None], reload: Reload | None = None) -> None:
     """Run a gateway; each step waits for something, or changes it."""
 
     async def story() -> None:
         stop = asyncio.Event()
-        work = asyncio.create_task(run(settings, stop))
+        work = asyncio.create_task(run(settings, stop, reload))
         for step in steps:
             await asyncio.to_thread(step)
         stop.set()
@@ -129,6 +132,24 @@ def test_after_a_restart_too_no_reading_stands_under_the_configured_number_of_a_
     given = settings(device(tmp_path, "meter-1", meter.port, 1))
     live(given, lambda: wait_until(lambda: count(tmp_path, "meter-1", "4711") >= 3))
     assert {serial for serial, _ in by_serial(tmp_path, "meter-1")} == {"4711"}
+
+
+def test_the_fault_ends_when_a_reload_names_the_new_meter(meter, settings, tmp_path, wait_until, caplog):
+    caplog.set_level("INFO")
+    meter.registers[1][SERIAL] = 4711
+    before = settings(device(tmp_path, "meter-1", meter.port, 1))
+    (one,) = before.device
+    named = one.model_copy(update={"meter": one.meter.model_copy(update={"serial": "4711"})})
+    reload = Reload(lambda: before.model_copy(update={"device": (named,)}))
+    live(
+        before,
+        lambda: wait_until(lambda: "device-replaced meter-1: it says" in caplog.text),
+        lambda: os.kill(os.getpid(), signal.SIGHUP),
+        lambda: wait_until(lambda: "device-replaced meter-1: over" in caplog.text),
+        reload=reload,
+    )
+    births = [record.groups[0].meter.serial for record in records_of(tmp_path) if record.kind == "birth"]
+    assert births == ["1", "4711", "4711"]
 
 
 @pytest.mark.parametrize("blank", [0, 0xFFFF])

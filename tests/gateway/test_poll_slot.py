@@ -1,10 +1,15 @@
 """One slot: each point has a value or a reason, raw words keep their place, late readings say so."""
 
 import asyncio
+from dataclasses import replace
 from fractions import Fraction
 
-from gateway.plan import plan_blocks
+import pytest
+
+from gateway.maps import load_map
+from gateway.plan import limits_of, plan_blocks
 from gateway.poll import Answer, PollGroup, poll
+from metering.decode import Block
 from metering.devicemap import Register, WordType
 from metering.measurands import measurand
 from metering.quality import Quality
@@ -82,3 +87,43 @@ def test_a_reading_that_came_too_late_keeps_its_value_and_says_so(clock):
     late = read(clock, Told(clock, [5], takes_ms=11_998), 0)
     assert (on_time.values, on_time.quality) == ((5_000,), ())
     assert (late.values, late.quality) == ((5_000,), ((0, Quality.LATE_READ),))
+
+
+class Rescaling:
+    """A SunSpec inverter that writes the same power and energy with another scale factor at every request."""
+
+    def __init__(self, clock) -> None:
+        self.clock, self.requests = clock, 0
+
+    async def read(self, unit: int, function: int, address: int, count: int) -> Answer:
+        exponent = self.requests % 3
+        self.requests += 1
+        energy = 98_765_400 // 10**exponent
+        held = {
+            84: 1200 // 10**exponent, 85: exponent, 86: 5000 // 10**exponent, 87: (exponent - 2) & 0xFFFF,
+            94: energy >> 16, 95: energy & 0xFFFF, 96: exponent,
+        }  # fmt: skip
+        words = tuple(held.get(at, 0) for at in range(address, address + count))
+        return Answer(words, Quality.OK, self.clock.now_ms(), self.clock.now_ms())
+
+
+@pytest.mark.parametrize(("most_words", "requests"), [(125, 1), (4, 2), (3, 3)])
+def test_a_scale_factor_that_changes_between_two_requests_is_never_put_to_the_value_of_another(
+    clock, most_words, requests
+):
+    device_map = load_map("sunspec/103@70")
+    registers = tuple(device_map.register(name) for name in ("W", "Hz", "WH"))
+    limits = replace(limits_of(device_map), max_words=most_words)
+    blocks = plan_blocks(registers, limits)
+    assert len(blocks) == requests
+    reader = Rescaling(clock)
+    for _ in range(6):
+        reading = asyncio.run(poll(PollGroup("d/g", 60_000, 1, registers, blocks), SLOT, reader, clock))
+        assert reading.values == (1_200_000, 50_000, 98_765_400_000)
+
+
+def test_a_value_whose_scale_factor_came_by_another_request_is_not_trusted(clock):
+    power = load_map("sunspec/103@70").register("W")
+    apart = PollGroup("d/g", 60_000, 1, (power,), (Block(3, 84, 1), Block(3, 85, 1)))
+    reading = asyncio.run(poll(apart, SLOT, Rescaling(clock), clock))
+    assert (reading.values, reading.quality) == ((None,), ((0, Quality.BAD_FRAME),))

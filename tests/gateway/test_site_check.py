@@ -126,6 +126,18 @@ def test_a_display_that_shows_something_else_is_a_difference_with_both_named(set
     assert found.startswith("ac-bus/energy_export_total_wh: read 6553800 Wh, the display shows 6554.9kWh; 1100 apart")
 
 
+def test_a_power_of_the_other_sign_than_the_display_shows_is_a_difference(settings):
+    assert differing(settings, "ac-bus/active_power_w=-0.25kW") == []
+    (found,) = differing(settings, "ac-bus/active_power_w=0.25kW")
+    assert found.startswith("ac-bus/active_power_w: read -250 W, the display shows 0.25kW; 500 apart")
+
+
+def test_a_counter_that_a_transformer_ratio_multiplies_is_a_difference(settings, meter):
+    meter.registers[1][10], meter.registers[1][11] = 0x000A, 0x0014  # ten times 65538
+    (found,) = differing(settings, "ac-bus/energy_export_total_wh=6553.8kWh")
+    assert "read 65538000 Wh, the display shows 6553.8kWh" in found
+
+
 def test_a_device_that_does_not_answer_is_a_difference_of_each_of_its_points(settings, free_port):
     device = settings.device[0].model_copy(update={"port": free_port(), "timeout_s": 0.2})
     found = differing(settings.model_copy(update={"device": (device,)}))
