@@ -34,11 +34,15 @@ class _Account:
 
 
 class AckBook:
-    """Who waits for an ack."""
+    """Who waits for an ack. What it costs does not grow with the gateways that wait for none."""
 
     def __init__(self) -> None:
         """Begin a run of ingest: nobody was heard yet."""
         self._accounts: dict[GatewayId, _Account] = {}
+        self._waiting: dict[GatewayId, None] = {}
+        """Who waits for an ack, now or when its throttle allows it."""
+        self._open: dict[GatewayId, None] = {}
+        """Who was heard, by when the last ack was sent: the longest ago first."""
 
     def note(self, outcomes: Iterable[Outcome]) -> None:
         """Take what became of a batch; only proved records count."""
@@ -53,11 +57,14 @@ class AckBook:
             account.heard[outcome.stream] = None
             if len(account.heard) > MOST_STREAMS:
                 del account.heard[next(iter(account.heard))]
+            self._waiting[outcome.gateway] = None
+            self._open.setdefault(outcome.gateway)
 
     def ask(self, gateways: Iterable[GatewayId]) -> None:
         """Make an ack due at once, for example after a reconnect."""
         for gateway in gateways:
             self._account(gateway).at_once = True
+            self._waiting[gateway] = None
 
     def due(self, mono_ms: int) -> list[GatewayId]:
         """Name the gateways whose ack is due.
@@ -65,14 +72,19 @@ class AckBook:
         Args:
             mono_ms: real time [ms].
         """
-        return [gateway for gateway, account in self._accounts.items() if _is_due(account, mono_ms)]
+        found = [gateway for gateway in self._waiting if _is_due(self._accounts[gateway], mono_ms)]
+        # A stream heard from in this run stays open, so whoever was heard is told again and again.
+        for gateway in self._open:
+            if mono_ms - self._accounts[gateway].sent_mono_ms < REPEAT_MS:
+                break
+            if gateway not in self._waiting:
+                found.append(gateway)
+        return found
 
     def wait_ms(self, mono_ms: int) -> int:
-        """How long until one may become due [ms, real time]."""
-        throttled = [
-            account.sent_mono_ms + THROTTLE_MS - mono_ms for account in self._accounts.values() if account.waiting
-        ]
-        return max(0, min(throttled, default=THROTTLE_MS))
+        """How long until one may become due that somebody waits for [ms, real time]."""
+        waits_ms = (_wait_ms(self._accounts[gateway], mono_ms) for gateway in self._waiting)
+        return max(0, min(waits_ms, default=THROTTLE_MS))
 
     def heard(self, gateway: GatewayId) -> frozenset[str]:
         """The streams of a gateway that were heard from in this run, the last `MOST_STREAMS`."""
@@ -83,6 +95,10 @@ class AckBook:
         account = self._account(gateway)
         account.sent += 1
         account.sent_mono_ms, account.waiting, account.at_once = mono_ms, 0, False
+        self._waiting.pop(gateway, None)
+        if gateway in self._open:
+            del self._open[gateway]
+            self._open[gateway] = None
         return account.sent
 
     def _account(self, gateway: GatewayId) -> _Account:
@@ -90,12 +106,14 @@ class AckBook:
 
 
 def _is_due(account: _Account, mono_ms: int) -> bool:
+    return _wait_ms(account, mono_ms) <= 0
+
+
+def _wait_ms(account: _Account, mono_ms: int) -> int:
+    """How long the ack of a gateway that waits for one is held back [ms]."""
     if account.at_once or account.waiting >= AT_ONCE_RECORDS:
-        return True
-    if not account.heard:
-        return False
-    # A stream heard from in this run stays open, so whoever was heard is told again and again.
-    return mono_ms - account.sent_mono_ms >= (THROTTLE_MS if account.waiting else REPEAT_MS)
+        return 0
+    return account.sent_mono_ms + THROTTLE_MS - mono_ms
 
 
 def build(

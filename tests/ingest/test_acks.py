@@ -200,6 +200,10 @@ class Wire:
         self.waits_s: list[float] = []
         self.published = 0
 
+    @property
+    def room(self) -> int:
+        return 10 if self.connected else 0
+
     def poll(self, timeout_s: float) -> list[Message]:
         self.waits_s.append(timeout_s)
         return [self.messages.pop(0)] if self.messages else []
@@ -235,7 +239,7 @@ def test_an_ack_that_waits_for_a_connection_does_not_keep_ingest_busy(tmp_path, 
     wire = Wire(*(Message(gateway.topic, data, 0, 1, 1) for data in (gateway.birth(), gateway.readings(1))))
     with Journal.open(tmp_path / "journal.sqlite", NOW_MS) as journal:
         run, signer = journal.begin_run(NOW_MS), keys.new_signer("ack")
-        service = Service(journal, run, wire, Trusted(gateway.ring), signer, clock, 10_000)
+        service = Service(journal, run, wire, Trusted(gateway.ring), signer, clock, Intake(journal, 10_000))
         service.step()
         service.step()
         assert wire.published == 1, "the second ack waits for its 250 ms"
