@@ -120,9 +120,14 @@ class Consumer:
         self._queued_bytes = 0
         return messages
 
+    @property
+    def room(self) -> int:
+        """How many publications may go out now."""
+        return max(0, MOST_UNCONFIRMED - self._unconfirmed) if self._client is not None and self.connected else 0
+
     def publish(self, topic: str, payload: bytes, *, retain: bool) -> bool:
         """Send a message with QoS 1; False when there is no connection or too much is waiting already."""
-        if self._client is None or not self.connected or self._unconfirmed >= MOST_UNCONFIRMED:
+        if self._client is None or not self.room:
             return False
         self._client.publish(topic, payload, qos=1, retain=retain)
         if not self._unconfirmed:
@@ -243,15 +248,25 @@ class Consumer:
             if writable:
                 client.loop_write()
             if buffered or connection in readable:
-                client.loop_read()
+                self._read(client)
             if client.socket() is not None:
                 client.loop_misc()
-            full = len(self._queue) >= MOST_MESSAGES or self._queued_bytes >= MOST_BYTES
             if self._wake_read in readable:
                 self._wake_read.recv(4096)
                 return
-            if full or not (writable or buffered or connection in readable):
+            if self._full or not (writable or buffered or connection in readable):
                 return
+
+    def _read(self, client: mqtt.Client) -> None:
+        """Read as long as messages come: asking the system before each one costs as much as the message."""
+        before = -1
+        while before < len(self._queue) and not self._full:
+            before = len(self._queue)
+            client.loop_read()
+
+    @property
+    def _full(self) -> bool:
+        return len(self._queue) >= MOST_MESSAGES or self._queued_bytes >= MOST_BYTES
 
     def _idle(self, timeout_s: float) -> None:
         left_s = max(0.0, (self._next_attempt_ms - self._clock.mono_ms()) / 1000)
@@ -315,7 +330,8 @@ class Consumer:
         self._lost()
 
 
-def _without_delay(_client: mqtt.Client, _data: object, connection: socket.socket) -> None:
+def _without_delay(_client: mqtt.Client, _data: object, connection: object) -> None:
     # A PUBACK has four bytes: without this, TCP holds the second one back until the broker's side confirms the first,
     # which may take it 40 ms.
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if isinstance(connection, socket.socket):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
