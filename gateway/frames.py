@@ -3,9 +3,10 @@
 An RTU answer names neither the register nor the request it belongs to. What can be checked is checked here: unit,
 function, byte count, length and CRC. Whatever else arrives (an answer that comes late, another unit's, an echo of the
 request, noise, half a frame) is skipped and reported, never decoded. What these checks cannot tell apart, two answers
-of one unit with one function and one length, `line` keeps apart in time.
+of one unit with one function and one length, `line` keeps apart in time; `strays` tells it what else was said.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 _REQUEST_BYTES = 8
@@ -26,6 +27,18 @@ class Found:
     """The answer, without anything around it; empty while there is none."""
     strange: bool
     """Whether bytes arrived that are not the answer, nor its beginning, nor an echo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A read request or its answer on an RTU line that is not ours."""
+
+    unit: int
+    function: int
+    count: int
+    """Registers that are asked for, or given."""
+    asks: bool
+    """Whether it is the request, which only another master sends."""
 
 
 def _crc_table() -> tuple[int, ...]:
@@ -77,6 +90,24 @@ def _whole_frame(data: bytes) -> int:
     if len(data) >= _SHORTEST and data[1] & ~EXCEPTION in _READS:
         size = _SHORTEST if data[1] & EXCEPTION else _SHORTEST + data[2]
     return size if size and len(data) >= size and data[size - 2 : size] == crc16(data[: size - 2]) else 0
+
+
+def strays(data: bytes) -> Iterator[Stray]:
+    """Find the reads of others among bytes of an RTU line; exceptions carry no value and are left out.
+
+    Args:
+        data: what arrived, without what answers our request.
+    """
+    at = 0
+    while at + _SHORTEST <= len(data):
+        rest = data[at:]
+        size = _whole_frame(rest)
+        if size and rest[1] in _READS:
+            yield Stray(rest[0], rest[1], rest[2] // 2, asks=False)
+        elif not size and rest[1] in _READS and crc16(rest[: _REQUEST_BYTES - 2]) == rest[6:_REQUEST_BYTES]:
+            size = _REQUEST_BYTES
+            yield Stray(rest[0], rest[1], _count(rest), asks=True)
+        at += size or 1
 
 
 def _may_begin(request: bytes, data: bytes) -> bool:

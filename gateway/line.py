@@ -19,7 +19,7 @@ from typing import Self
 
 from gateway.backoff import BackOff
 from gateway.buses import BusKind, BusSettings
-from gateway.frames import rtu_bytes
+from gateway.frames import Stray, rtu_bytes
 from gateway.member import FIRST_WAIT_S, MOST_WAIT_S, Member, Unit, Words, form_of
 from gateway.modbus import Wire
 from gateway.poll import Answer
@@ -33,6 +33,8 @@ _LOG = logging.getLogger("gateway.line")
 _ANSWERED = (Quality.OK, Quality.EXCEPTION)
 _REFUSALS = (2, 3)
 """Exceptions that speak of the request: there is no such address, or not so many at once."""
+_OTHERS_S = 900.0
+"""Who has spoken on our line is expected to speak again for so long [s]."""
 _UNREACHED = (10, 11)
 """Exceptions of a converter: there is no way to the unit, or it gave no answer."""
 
@@ -55,6 +57,8 @@ class Line:
         self._turns = Turns()
         self._reaching = BackOff(FIRST_WAIT_S, MOST_WAIT_S)
         self._members = {number: self._new_member(unit) for number, unit in units.items()}
+        self._others = BackOff(_OTHERS_S, _OTHERS_S)
+        """Waits for as long as others speak on this line."""
         self._unsure = False
         """Whether a request was given up since the line was last in step; whoever comes next has to look."""
         self._turned_away: set[int] = set()
@@ -130,11 +134,16 @@ class Line:
         try:
             if not self._may_ask(unit):  # somebody else found out while we waited
                 return self._unasked()
+            self._overhears(unit, wanted)
             quality = await self._get_in_step(unit, wanted)
             sent_ms = self._clock.now_ms()
             words: Words | None = None
             if quality is Quality.OK:
                 words, quality = await self._exchange(unit, wanted)
+                if words is not None and self._others.wait_s and not self._others.ready(self._now_s()):
+                    # We may have taken what another master was answered: then ours comes in behind it, before this.
+                    quality = await self._read_between(unit, wanted)
+                    words = words if quality is Quality.OK else None
                 if quality in _ANSWERED:
                     self._answered(unit)
             refused = quality is Quality.EXCEPTION and self._wire.exception in _REFUSALS
@@ -233,6 +242,8 @@ class Line:
         reached = False
         try:
             await self._keep_silence(member.unit)
+            if self._overhears(number, block):
+                return None, Quality.BAD_FRAME
             async with asyncio.timeout(member.unit.timeout_s + rtu_bytes(block.count) * self.bus.byte_s):
                 if not self._wire.is_open:
                     await self._wire.open()
@@ -251,7 +262,10 @@ class Line:
         except asyncio.CancelledError:
             self._abandon(member, block)
             raise
+        disturbed = self._overhears(number, block)
         self._turns.last_form = (number, form_of(block))
+        if disturbed:
+            return None, Quality.BAD_FRAME
         if words is None and self._wire.exception in _UNREACHED:
             self._failed(number, Quality.NO_ANSWER)
             return None, Quality.NO_ANSWER
@@ -269,10 +283,42 @@ class Line:
 
     def _abandon(self, member: Member, block: Block) -> None:
         """Leave a request that may still be answered. A serial port stays open and what comes is dropped there."""
-        member.give_up(block, self._now_s())
+        member.give_up(form_of(block), self._now_s())
         self._unsure = True
         if self.bus.kind is not BusKind.RTU or not self._wire.is_open:
             self._wire.close()
+
+    def _overhears(self, number: int, block: Block) -> bool:
+        """Tell whether others ask this unit on our line, or it answers more than it was asked.
+
+        Such a request is to us like one of ours that was given up: an answer to it may still come.
+        """
+        heard = self._wire.overheard()
+        if not heard:
+            return False
+        now_s, disturbed = self._now_s(), False
+        ours = (self._turns.last_form, (number, form_of(block)))
+        for stray in heard:
+            member, form = self._members.get(stray.unit), (stray.function, stray.count)
+            if member is None:
+                continue
+            # Who had the line before us may have asked for anything; hardly for the very same as we.
+            late = member.is_open(form, now_s) or (member.unsure and (stray.unit, form) not in ours)
+            member.give_up(form, now_s)
+            if stray.asks or not late:
+                self._unsure = True
+                disturbed |= stray.unit == number
+                self._complain(stray, now_s)
+        return disturbed
+
+    def _complain(self, stray: Stray, now_s: float) -> None:
+        if self._others.ready(now_s):
+            what = "is asked by another master" if stray.asks else "answers twice, or to another master"
+            _LOG.error(
+                "%s unit %d %s: one master and one unit of each number on a line; what is in doubt is not believed",
+                self.bus.where, stray.unit, what,
+            )  # fmt: skip
+        self._others.failed(now_s)
 
     def _may_ask(self, number: int) -> bool:
         now_s = self._now_s()
@@ -291,7 +337,7 @@ class Line:
         return True
 
     def _all_silent(self) -> bool:
-        return len(self._members) > 1 and all(member.patience.wait_s for member in self._members.values())
+        return all(member.patience.wait_s for member in self._members.values())
 
     def _reached(self) -> None:
         if not self._all_silent():
@@ -325,10 +371,11 @@ class Line:
             )
         member.patience.failed(now_s)
         if self._all_silent():
-            self._reaching.failed(now_s)
-            member.probed_s = now_s
-            self._turned_away.clear()
-            self._wire.close()
+            self._wire.close()  # an adapter that hangs may work when it is opened again
+            if len(self._members) > 1:
+                self._reaching.failed(now_s)
+                member.probed_s = now_s
+                self._turned_away.clear()
 
     def _now_s(self) -> float:
         return self._clock.mono_ms() / 1000

@@ -8,6 +8,8 @@ from metering.decode import Block
 
 FIRST_WAIT_S = 1.0
 MOST_WAIT_S = 60.0
+_WAIT_FOR_TIMEOUT = 150.0
+"""A unit that is dead may cost the others a hundredth of the bus: its timeout, and their way back into step."""
 IDENTITY_S = 300.0
 """No instrument is taken out and another one wired in its place within this time [s]."""
 LATEST_ANSWER_S = 10.0
@@ -52,7 +54,8 @@ class Member:
         """
         self.unit = unit
         # The first wait is the quiet window as well: within it no late answer meets a request of the same unit.
-        self.patience = BackOff(max(FIRST_WAIT_S, unit.timeout_s), MOST_WAIT_S)
+        most_s = max(MOST_WAIT_S, _WAIT_FOR_TIMEOUT * unit.timeout_s)
+        self.patience = BackOff(max(FIRST_WAIT_S, unit.timeout_s), most_s)
         self.unsure = unsure
         """Whether the next answer might be one to an earlier request."""
         self.stranger = False
@@ -74,10 +77,10 @@ class Member:
         self._open: dict[Form, float] = {}
         """Forms of requests that were given up, and when [s]."""
 
-    def give_up(self, block: Block, now_s: float) -> None:
+    def give_up(self, form: Form, now_s: float) -> None:
         """Note a request that may still be answered."""
         self.unsure = True
-        self._open[form_of(block)] = now_s
+        self._open[form] = now_s
 
     def in_step(self, now_s: float) -> None:
         """Note that nothing is open any more and that it is the device that it was."""

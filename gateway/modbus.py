@@ -16,11 +16,14 @@ from pymodbus.client import AsyncModbusSerialClient, AsyncModbusTcpClient, Async
 from pymodbus.exceptions import ModbusException
 
 from gateway.buses import BusKind, BusSettings, TlsSettings
-from gateway.frames import EXCEPTION, mbap_answer, rtu_answer
+from gateway.frames import EXCEPTION, Stray, mbap_answer, rtu_answer, strays
 
 _HOLDING_REGISTERS = 3
 _LIBRARY_TIMEOUT_S = 300.0
 """Longer than any of ours, which is the one that counts [s]."""
+
+_MOST_HEARD_BYTES = 4096
+"""What was heard last is kept [bytes]."""
 
 Client = AsyncModbusTcpClient | AsyncModbusSerialClient
 
@@ -40,6 +43,8 @@ class Wire:
         self._request = b""
         """What is being asked; empty while nothing is."""
         self._answer: asyncio.Future[tuple[int, ...] | None] | None = None
+        self._heard = b""
+        """What arrived and is not the answer to anything, since somebody asked for it."""
         self.strange = False
         """Whether bytes arrived since the last request that were not its answer."""
         self.exception = 0
@@ -100,6 +105,11 @@ class Wire:
             self._request = b""
             self.active_s = self._loop.time()
 
+    def overheard(self) -> list[Stray]:
+        """Tell, once, what others said on an RTU line, or a unit without being asked."""
+        heard, self._heard = self._heard, b""
+        return list(strays(heard)) if heard and self._bus.kind.is_rtu else []
+
     def close(self) -> None:
         """Close the connection; what is still on its way is never read."""
         self._request = b""
@@ -113,13 +123,22 @@ class Wire:
         if sending:
             self._request, self.strange = data, False
             return data
-        if self._request:  # else nobody asked: the library drops it before the next request
-            found = self._find(self._request, data)
-            self.strange = found.strange
-            if found.frame and self._answer is not None and not self._answer.done():
-                self._request = b""
-                self._answer.set_result(self._words(found.frame))
+        if not self._request:
+            self._hear(data)
+            return b""
+        found = self._find(self._request, data)
+        self.strange = found.strange
+        if found.frame and self._answer is not None and not self._answer.done():
+            self._hear(data.removeprefix(self._request).replace(found.frame, b"", 1))
+            self._request = b""
+            self._answer.set_result(self._words(found.frame))
         return b""
+
+    def _hear(self, data: bytes) -> None:
+        """Keep what nobody asked for; the library, which gives us all since the last request each time, forgets it."""
+        self._heard = (self._heard + data)[-_MOST_HEARD_BYTES:]
+        if self._client is not None:
+            self._client.ctx.recv_buffer = b""
 
     def _words(self, frame: bytes) -> tuple[int, ...] | None:
         answer = frame[1:-2] if self._bus.kind.is_rtu else frame[7:]

@@ -26,6 +26,8 @@ from metering.topics import GatewayId
 # No package stands under tests, so what these tests share is found by its folder: `linekit`, a serial bus.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from linekit.bus import Bus, Port
+
 GATEWAY = GatewayId("site-1", "gw-1")
 START_MS = 1_766_505_600_000  # 2025-12-23T16:00:00Z, a multiple of every interval used here
 STEP_MS = 60_000
@@ -260,6 +262,29 @@ def _raw_answer(peer: Rogue, frame: bytes) -> bytes:
     if unit in peer.silent:
         return b""
     return answer[:5] if unit in peer.cutting else answer
+
+
+@dataclass
+class SerialBus:
+    """A serial bus in a thread of its own, for a gateway in a process."""
+
+    bus: Bus
+    path: str = ""
+    """The port that leads to it."""
+
+
+@pytest.fixture
+def serial_bus() -> Iterator[SerialBus]:
+    """Units 1 to 15 on a pseudo-terminal; their registers hold what `linekit.bus` says."""
+    peer = SerialBus(Bus())
+
+    async def start() -> Callable[[], Awaitable[None]]:
+        port = await Port(peer.bus).__aenter__()
+        peer.path = port.path
+        return port.__aexit__
+
+    with _in_a_thread(start):
+        yield peer
 
 
 @contextmanager

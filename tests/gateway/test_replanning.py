@@ -1,19 +1,16 @@
 """A running gateway whose meter refuses a block: smaller requests under a new birth, and after a restart at once."""
 
 import asyncio
-import sqlite3
-import tomllib
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from runkit.box import head, records_of
 
 from gateway.agent import run
 from gateway.config import GatewaySettings
-from metering.clock import monotonic_s
+from metering.config import parse_toml
 from metering.decode import Block, decode_in, unpack_words
 from metering.devicemap import parse_device_map
-from metering.keys import new_signer, save_signer
 from metering.record import Birth, Readings, parse
 
 REGISTERS = {10: "voltage_l1_v", 11: "voltage_l2_v", 12: "voltage_l3_v"}
@@ -34,21 +31,10 @@ read = "nothing"
 @pytest.fixture
 def settings(tmp_path, meter, free_port, monkeypatch) -> GatewaySettings:
     monkeypatch.setattr("gateway.agent.FAREWELL_S", 0.1)
-    save_signer(new_signer("site-1/gw-1"), tmp_path / "gw.key")
+    text = head(tmp_path, free_port())
     (tmp_path / "m1.toml").write_text(MAP)
     points = ", ".join(f'{{ point = "p", measurand = "{name}" }}' for name in REGISTERS.values())
-    return GatewaySettings.model_validate(
-        tomllib.loads(f"""
-site = "site-1"
-gateway = "gw-1"
-project = "project-1"
-mode = "test"
-data_dir = "{tmp_path / "data"}"
-key_file = "{tmp_path / "gw.key"}"
-ack_keys = ["{new_signer("ack").verifier}"]
-seal_after_s = 0.1
-broker = {{ host = "127.0.0.1", port = {free_port()} }}
-clock = {{ kind = "scaled", start = 2025-12-24T00:00:00+08:00, anchor_s = {monotonic_s()}, factor = 600 }}
+    text += f"""
 [[device]]
 name = "meter-1"
 map = "{tmp_path / "m1.toml"}"
@@ -57,20 +43,8 @@ port = {meter.port}
 timeout_s = 3.0
 meter = {{ make = "Test", model = "M1", serial = "1" }}
 group = [{{ name = "all", interval_s = 60, points = [{points}] }}]
-""")
-    )
-
-
-def records_of(folder: Path) -> list:
-    try:
-        with sqlite3.connect(f"file:{folder}/outbox.sqlite?mode=ro", uri=True) as db:
-            rows = db.execute("SELECT data FROM record WHERE seq > 0 ORDER BY stream, seq").fetchall()
-    except sqlite3.OperationalError:  # not there yet
-        return []
-    finally:
-        if "db" in locals():
-            db.close()
-    return [parse(bytes(data)) for (data,) in rows]
+"""
+    return parse_toml(text, GatewaySettings, "gateway.toml")
 
 
 def gateway_runs_until(settings: GatewaySettings, condition: Callable[[], object]) -> None:
@@ -108,17 +82,17 @@ def test_a_refused_register_costs_the_others_one_slot_and_the_plan_is_remembered
     meter.refused.add(11)
     good = (1_010_000, None, 1_012_000)
     gateway_runs_until(
-        settings, lambda: good in set().union(*(v for _, v in values_by_birth(records_of(settings.data_dir))))
+        settings, lambda: good in set().union(*(v for _, v in values_by_birth(records_of(settings.data_dir.parent))))
     )
-    first, second = values_by_birth(records_of(settings.data_dir))
+    first, second = values_by_birth(records_of(settings.data_dir.parent))
     assert first[0] == (10,)
     assert (None, None, None) in first[1]
     assert second == ((10, 11, 12), {good}), "each register alone"
 
     meter.asked.clear()
-    before = len(records_of(settings.data_dir))
-    gateway_runs_until(settings, lambda: len(records_of(settings.data_dir)) > before + 2)
-    third = values_by_birth(records_of(settings.data_dir))[2]
+    before = len(records_of(settings.data_dir.parent))
+    gateway_runs_until(settings, lambda: len(records_of(settings.data_dir.parent)) > before + 2)
+    third = values_by_birth(records_of(settings.data_dir.parent))[2]
     assert third == ((10, 11, 12), {good})
     assert {(address, count) for _, _, address, count in meter.asked} == {(10, 1), (11, 1), (12, 1)}
 

@@ -22,7 +22,6 @@ from gateway.frames import rtu_bytes
 from gateway.line import Line
 from gateway.member import Unit
 from metering.clock import SystemClock
-from metering.decode import Block
 from metering.quality import Quality
 
 UNITS = {1: Unit(2.0), 2: Unit(2.0)}
@@ -163,34 +162,6 @@ def test_on_a_slow_line_the_time_that_an_answer_takes_to_arrive_is_not_the_devic
                 assert (await line.read(1, 3, 0, 30)).words == words_of(1, 3, 0, 30)
 
     asyncio.run(live())
-
-
-@pytest.mark.bench
-def test_how_much_of_the_bus_time_at_9600_baud_is_frames_silence_and_devices():
-    """Ten meters of ten registers, answering after 30 ms; what is computed is what no master could save."""
-
-    async def live() -> float:
-        loop, turnaround_s, rounds = asyncio.get_running_loop(), 0.03, 2
-        where = BusSettings(name="bus", kind=BusKind.RTU, path="", baud=9600)
-        bus = Bus()
-        async with Port(bus, byte_s=where.byte_s) as port:
-            bus.disturb = timed(where.byte_s, turnaround_s, port)
-            where = where.model_copy(update={"path": port.path})
-            units = {unit: Unit(1.0, probes=(Block(3, 0, 1),)) for unit in range(1, 11)}
-            async with Line(where, units, SystemClock()) as line:
-                for unit in units:  # warm up: each is brought in step
-                    assert (await line.read(unit, 3, 0, 10)).quality is Quality.OK
-                began_s = loop.time()
-                for _ in range(rounds):
-                    for unit in units:
-                        assert (await line.read(unit, 3, 0, 10)).quality is Quality.OK
-                took_s = loop.time() - began_s
-        each_s = rtu_bytes(10) * where.byte_s + turnaround_s + where.silence_s
-        return rounds * len(units) * each_s / took_s
-
-    # The best of three: other processes may take the processor away, never give time back.
-    share = max(asyncio.run(live()) for _ in range(3))
-    print(f"RTU, 9600 baud, 10 meters x 10 registers: {share:.1%} is what no master could save; target 90 %")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ shows. Bytes leave in the order in which devices and disturbances made them, as 
 import asyncio
 import os
 import random
+import socket
 import struct
 import tty
 from collections.abc import Callable, Mapping
@@ -66,6 +67,8 @@ class Bus:
     answers_keep_their_way: bool = False
     """Whether an answer goes where its request came from, and not to whoever listens when it is ready."""
     _free_s: float = 0.0
+    _others_s: float = 0.0
+    """When another master asks for the last time [s]."""
     _read: bytes = b""
     _open: int = 0
 
@@ -92,11 +95,37 @@ class Bus:
                 for wait_s, part in self.disturb(request, answer) if self.disturb else [(0.0, answer)]:
                     self.emit(wait_s, part)
 
+    def ask_as_another_master(self, wait_s: float, read: tuple[int, int, int, int], *, heard: bool) -> None:
+        """Ask a unit after a while as somebody else, whose answers all can hear.
+
+        Args:
+            wait_s: how long to wait [s].
+            read: unit, function, address, count.
+            heard: whether the request is on the same two wires, and not on the way to a converter only.
+        """
+
+        def ask() -> None:
+            request = framed(struct.pack(">BBHH", *read))
+            if heard:
+                self.write(request)
+            self.feed(request)
+
+        handle = asyncio.get_running_loop().call_later(wait_s, ask)
+        self._others_s = max(self._others_s, handle.when())
+
     def emit(self, wait_s: float, data: bytes) -> None:
         """Send bytes after a while, and never before what was to be sent earlier."""
         loop = asyncio.get_running_loop()
         self._free_s = max(self._free_s + 1e-6, loop.time() + wait_s)
         loop.call_at(self._free_s, self._send, data, self.write if self.answers_keep_their_way else None)
+
+    async def all_said(self) -> None:
+        """Wait until what is on its way has arrived."""
+        loop, said = asyncio.get_running_loop(), asyncio.Event()
+        while (until_s := max(self._free_s, self._others_s) + 0.01) > loop.time():
+            loop.call_at(until_s, said.set)
+            await said.wait()
+            said.clear()
 
     def _send(self, data: bytes, write: Callable[[bytes], object] | None) -> None:
         self._open = max(self._open - 1, 0)
@@ -121,8 +150,22 @@ class Converter:
         for writer in self._writers:
             writer.transport.abort()
 
+    def reset(self) -> None:
+        """Answer with RST in place of what is still to come."""
+        for writer in self._writers:
+            linger_s = struct.pack("ii", 1, 0)  # on, for no time: to close means to reset
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_s)
+        self.cut()
+
+    def vanish(self) -> None:
+        """Forget every connection without a word, as a converter does that lost its power for a moment."""
+        self.bus.write = bytes
+        for writer in self._writers:
+            writer.transport.pause_reading()
+
     async def __aexit__(self, *_error: object) -> None:
         self._server.close()
+        self.cut()
         self.bus.write = bytes
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -142,6 +185,8 @@ class Converter:
 class Gateway(Converter):
     """A Modbus TCP gateway in front of the bus: it drops broken frames and numbers the others."""
 
+    tamper: Callable[[bytes], bytes] | None = None
+    """What becomes of a frame on its way to the master."""
     late_is_new: bool = False
     """Whether an answer goes out under the transaction that is open when it comes, not under its own."""
     _newest: Callable[[bytes], object] = bytes
@@ -164,7 +209,8 @@ class Gateway(Converter):
             if self.late_is_new and write is not self._newest:
                 self._newest(frame)
             elif not writer.is_closing() and frame[-2:] == crc16(frame[:-2]):
-                writer.write(transaction + b"\0\0" + (len(frame) - 2).to_bytes(2, "big") + frame[:-2])
+                whole = transaction + b"\0\0" + (len(frame) - 2).to_bytes(2, "big") + frame[:-2]
+                writer.write(whole if self.tamper is None else self.tamper(whole))
 
         return write
 

@@ -26,13 +26,14 @@ type = "u16"
 """
 
 
-def device(folder: Path, name: str, port: int, unit: int, interval_s: int = 60, serial: str = "1") -> str:
+def device(folder: Path, name: str, place: int | str, unit: int, interval_s: int = 60, serial: str = "1") -> str:
+    """One device; its place is a port on loopback, or the name of a bus."""
+    where = f'host = "127.0.0.1"\nport = {place}' if isinstance(place, int) else f'bus = "{place}"'
     return f"""
 [[device]]
 name = "{name}"
 map = "{folder / "m1.toml"}"
-host = "127.0.0.1"
-port = {port}
+{where}
 unit_id = {unit}
 timeout_s = 0.5
 meter = {{ make = "Test", model = "M1", serial = "{serial}" }}
@@ -40,7 +41,14 @@ group = [{{ name = "all", interval_s = {interval_s}, points = [{{ point = "{name
 """
 
 
-def head(folder: Path, broker_port: int, more: str = "") -> str:
+def head(
+    folder: Path,
+    broker_port: int,
+    more: str = "",
+    ack_key: str | None = None,
+    protocol: int = 5,
+    seal_after_s: float = 0.1,
+) -> str:
     """Everything but the devices; makes the key and the device map on the way."""
     save_signer(new_signer("site-1/gw-1"), folder / "gw.key")
     (folder / "m1.toml").write_text(MAP)
@@ -51,9 +59,9 @@ project = "project-1"
 mode = "test"
 data_dir = "{folder / "data"}"
 key_file = "{folder / "gw.key"}"
-ack_keys = ["{new_signer("ack").verifier}"]
-seal_after_s = 0.1
-broker = {{ host = "127.0.0.1", port = {broker_port} }}
+ack_keys = ["{ack_key or new_signer("ack").verifier}"]
+seal_after_s = {seal_after_s}
+broker = {{ host = "127.0.0.1", port = {broker_port}, protocol = {protocol} }}
 clock = {{ kind = "scaled", start = 2025-12-24T00:00:00+08:00, anchor_s = {monotonic_s()}, factor = {FACTOR} }}
 {more}
 """
