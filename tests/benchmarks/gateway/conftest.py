@@ -1,5 +1,6 @@
 """A gateway with devices on loopback, an embedded broker and a real ingest, configured and not started."""
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,9 @@ from benchkit.plant import Plant, Shape
 from benchkit.responder import Responder
 
 from sakugen.broker import EmbeddedBroker
+
+# The serial bus of the gateway's tests, `linekit`, is found by its folder.
+sys.path.insert(0, str(Path(__file__).parents[2] / "gateway"))
 
 NewPlant = Callable[[Shape], Plant]
 
