@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -222,23 +223,38 @@ def test_the_identity_is_read_again_only_when_somebody_could_have_exchanged_the_
     on_line(free_port, clock, Unit(TIMEOUT_S, identities=(IDENTITY,), numbered=True, probes=PROBES), story)
 
 
-def test_another_model_is_not_read_by_the_map_of_the_first_one_and_is_a_fault(settings, tmp_path, clock, free_port):
-    async def story(bus: Bus, line: Line) -> None:
-        await line.read(1, 3, 0, 2)
-        assert not line.is_stranger(1)
-        bus.holds[1, 3, 200] = 4711
-        clock.real_ms += int(1000 * IDENTITY_S)
-        assert (await line.read(1, 3, 0, 2)).quality is Quality.BAD_FRAME
-        assert line.is_stranger(1)
+def test_another_model_is_not_read_by_the_map_of_the_first_one_and_is_a_fault(
+    meter, settings, tmp_path, wait_until, caplog
+):
+    caplog.set_level("INFO")
+    given = settings(device(tmp_path, "meter-1", meter.port, 1))
+    (tmp_path / "m1.toml").write_text(re.sub("serial = .*", "", NUMBERED))
+    model = meter.registers[1][2]
 
-    on_line(free_port, clock, Unit(TIMEOUT_S, identities=(IDENTITY,), probes=PROBES), story)
+    def values() -> list[int | None]:
+        return [value for _, each in by_serial(tmp_path, "meter-1") for value in each]
+
+    live(
+        given,
+        lambda: wait_until(lambda: len(values()) >= 3),
+        lambda: meter.registers[1].update({2: 4711, 10: 2000}),
+        lambda: wait_until(lambda: "device-replaced meter-1: another model answers" in caplog.text),
+        lambda: meter.registers[1].update({2: model, 10: 3000}),
+        lambda: wait_until(lambda: "device-replaced meter-1: over" in caplog.text),
+        lambda: wait_until(lambda: 3_000_000 in values()),
+    )
+    between = values()[values().index(None) : len(values()) - values()[::-1].index(None)]
+    assert set(between) == {None}, "nothing is read until the first model is back"
+
+
+def test_a_device_that_is_gone_from_the_configuration_is_no_fault_any_more(settings, tmp_path):
     faults = Faults()
     (one,) = settings(device(tmp_path, "meter-1", 502, 1)).device
     known = Instruments(faults)
-    known.know(one, {IDENTITY: (1,)}, stranger=True)
-    assert "another model answers" in faults.texts["device-replaced meter-1"]
+    known.know(one, {Block(3, SERIAL, 1): (8,)}, stranger=False)
+    assert (list(faults.texts), known.serials) == (["device-replaced meter-1"], {"meter-1": "8"})
     known.forget(["meter-1"])
-    assert faults.texts == {}
+    assert (faults.texts, known.serials) == ({}, {})
 
 
 def test_a_serial_number_is_read_by_the_map_and_compared_without_the_blanks_around_it(settings, tmp_path):
