@@ -8,6 +8,7 @@ connection is dropped, because its number may by then name another message.
 
 import json
 import logging
+import re
 import select
 import socket
 from collections import deque
@@ -24,6 +25,7 @@ from ingest.config import BrokerSettings
 from ingest.errors import SessionTakenError
 from metering.clock import Clock
 from metering.topics import ALL_LOGS, online_topic
+from metering.ulid import PATTERN
 
 log = logging.getLogger(__name__)
 
@@ -71,9 +73,8 @@ class Consumer:
         self._client_id = f"sakugen:ingest:{shard}"
         self._topic = online_topic(shard)
         self._clock = clock
-        self._run = run
-        online = {"online": True, "journal": journal, "run": run}
-        self._online, self._offline = json.dumps(online).encode(), json.dumps(online | {"online": False}).encode()
+        self._journal = journal
+        self._name_run(run)
         self._client: mqtt.Client | None = None
         self._queue: deque[Message] = deque()
         self._queued_bytes = 0
@@ -89,6 +90,19 @@ class Consumer:
         """Whether the broker has accepted the present connection and subscription."""
         self.epoch = 0
         """Counts accepted connections."""
+        self.later_run: str | None = None
+        """An earlier start left a run above ours behind: the journal came from a backup, and the clock went back."""
+
+    def _name_run(self, run: str) -> None:
+        self._run = run
+        online = {"online": True, "journal": self._journal, "run": run}
+        self._online, self._offline = json.dumps(online).encode(), json.dumps(online | {"online": False}).encode()
+
+    def begin_again(self, run: str) -> None:
+        """Say that we are online under another run."""
+        self._name_run(run)
+        self.later_run = None
+        self.publish(self._topic, self._online, retain=True)
 
     def wake(self) -> None:
         """End a `poll` that waits; may be called from a signal handler or another thread."""
@@ -314,7 +328,12 @@ class Consumer:
             run = str(json.loads(payload)["run"])
         except (ValueError, TypeError, KeyError):
             return
-        self._taken = self._taken or (run > self._run and not from_before)
+        if re.fullmatch(PATTERN, run) is None or run[0] != "0" or run <= self._run:
+            return  # beyond the year 3000 nothing is left above it, and anybody may have written it
+        if from_before:
+            self.later_run = run
+        else:
+            self._taken = True
 
     def _on_publish(self, _client: mqtt.Client, _data: object, _mid: int, _reason: object, _properties: object) -> None:
         self._unconfirmed = max(0, self._unconfirmed - 1)

@@ -152,6 +152,11 @@ class Service:
         # While none can be sent, an ack that waits must not make this loop spin.
         wait_ms = self._book.wait_ms(self._clock.mono_ms()) if self._consumer.room else acks.THROTTLE_MS
         messages = self._consumer.poll(wait_ms / 1000)
+        if self._consumer.later_run is not None:
+            # Gateways act on no ack of a run below one that they have heard.
+            self._run = self._journal.begin_run(self._clock.now_ms(), above=self._consumer.later_run)
+            self._consumer.begin_again(self._run)
+            self._epoch = 0
         if self._consumer.epoch != self._epoch:
             self._epoch = self._consumer.epoch
             self._book.ask(self._journal.gateways())

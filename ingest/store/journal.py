@@ -145,10 +145,15 @@ class Journal:
         with self.transaction():
             self._set_meta("succeeds", succeeds)
 
-    def begin_run(self, now_ms: int) -> str:
-        """Draw the ULID of this start of ingest, above the last one even when the clock has gone back."""
+    def begin_run(self, now_ms: int, above: str = "") -> str:
+        """Draw the ULID of this start of ingest, above the last one even when the clock has gone back.
+
+        Args:
+            now_ms: the wall clock [ms since the Unix epoch].
+            above: one that it must exceed too.
+        """
         with self.transaction():
-            run = new_ulid(now_ms, above=self._meta("run"))
+            run = new_ulid(now_ms, above=max(self._meta("run") or "", above) or None)
             self._set_meta("run", run)
         return run
 
@@ -184,8 +189,8 @@ class Journal:
             (busy, *_) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error:
             busy = 1  # what was committed is on disk all the same
-        # A reader that stays is not waited for at each commit.
-        self._wal_limit_bytes = _WAL_BYTES + size * busy
+        # A reader that stays is waited for now and then, not at each commit.
+        self._wal_limit_bytes = _WAL_BYTES + (size if busy else 0)
 
     def has_space(self) -> bool:
         """Whether there is room for some batches again, and a commit shows it.

@@ -21,7 +21,8 @@ _CHECK_WHOLE_BYTES: Final = 2_000_000_000
 """Up to this size a journal is checked as a whole at its start, in some seconds [bytes]."""
 _NO_ROOM_BYTES: Final = 65_536
 RESTORE: Final = "restore a backup of it (docs/backup.md)"
-_WAIT_FOR_READERS_MS: Final = 200
+_WAIT_FOR_READERS_MS: Final = 1000
+"""No read transaction is longer [ms]."""
 
 
 def is_full(path: Path, error: sqlite3.Error) -> bool:

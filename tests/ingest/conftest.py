@@ -210,9 +210,9 @@ class Line:
         else:
             self.online.append(message.payload)
 
-    def send(self, *records: bytes, topic: str | None = None) -> None:
+    def send(self, *records: bytes, topic: str | None = None, retain: bool = False) -> None:
         for data in records:
-            self._client.publish(topic or self.gateway.topic, data, qos=1)
+            self._client.publish(topic or self.gateway.topic, data, qos=1, retain=retain)
 
     def through(self, stream: str | None = None) -> int:
         """How far the newest ack says that the stream is."""
@@ -260,6 +260,7 @@ def start_ingest(tmp_path, gateway, ack_signer):
         wait: bool = True,
         influx_port: int | None = None,
         metrics_port: int | None = None,
+        clock_start: str | None = None,
         **broker,
     ) -> Running:
         config = tmp_path / "ingest.toml"
@@ -272,6 +273,8 @@ def start_ingest(tmp_path, gateway, ack_signer):
             text += f'[influxdb]\nurl = "http://127.0.0.1:{influx_port}"\n'
         if metrics_port is not None:
             text += f"[metrics]\nport = {metrics_port}\n"
+        if clock_start is not None:
+            text += f'[clock]\nkind = "scaled"\nstart = "{clock_start}"\n'
         config.write_text(text)
         log = tmp_path / f"ingest-{len(running)}.log"
         with log.open("wb") as errors:

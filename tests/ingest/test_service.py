@@ -1,5 +1,6 @@
 """Ingest as a process, against a real broker: the rows of the crash table that are its own."""
 
+import json
 import shutil
 import signal
 import sqlite3
@@ -138,6 +139,41 @@ def test_a_restored_journal_says_less_and_takes_the_rest_again(
     line.send(gateway.horizon(5, record.digest_of(sent[3])), *sent[4:])
     wait_until(lambda: line.through() == 6)
     assert [(hole.first_seq, hole.last_seq) for hole in JournalReader(journal).holes()] == [(4, 4)]
+
+
+@pytest.mark.real
+def test_a_journal_restored_where_the_clock_went_back_still_draws_a_run_above_the_last_one(
+    mosquitto, start_ingest, connect, gateway, journal, tmp_path, wait_until
+):
+    sent = records(gateway, 4)
+    Journal.open(journal, 0).__exit__(None, None, None)
+    shutil.copy(journal, tmp_path / "copy")
+    running = start_ingest(mosquitto.port)
+    line = connect(mosquitto.port)
+    line.send(*sent)
+    wait_until(lambda: line.through() == 4)
+    newest = line.acks[-1]
+    assert running.stop() == 0
+    shutil.copy(tmp_path / "copy", journal)
+    running = start_ingest(mosquitto.port, clock_start="2020-01-01T00:00:00Z")
+    line.send(*sent)
+    wait_until(lambda: line.through() == 4 and line.acks[-1].run > newest.run)
+    wait_until(lambda: line.acks[-1].run.encode() in line.online[-1])
+    again = line.acks[-1].run
+    assert running.stop() == 0
+    start_ingest(mosquitto.port, clock_start="2020-01-01T00:00:00Z")
+    wait_until(lambda: line.acks[-1].run > again)
+
+
+@pytest.mark.parametrize("run", ["7ZZZZZZZZZZZZZZZZZZZZZZZZZ", "zzz", "0Z", ""])
+def test_a_run_that_nobody_can_have_drawn_changes_nothing(broker, start_ingest, connect, gateway, wait_until, run):
+    line = connect(broker.port)
+    line.send(json.dumps({"online": False, "run": run}).encode(), topic="sakugen/v1/ingest/main/online", retain=True)
+    wait_until(lambda: line.online)
+    start_ingest(broker.port)
+    line.send(gateway.birth())
+    wait_until(lambda: line.through() == 1)
+    assert line.acks[-1].run.startswith("01")
 
 
 def test_garbage_and_foreign_records_do_not_stop_it(
