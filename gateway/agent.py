@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -38,6 +37,7 @@ _LOG = logging.getLogger("gateway")
 FAREWELL_S = 5.0
 """How long a stopping agent waits for the last ack, in real time [s]."""
 _UPLINK_PAUSE_S = 5.0
+_LOOK_AGAIN_S = 0.01
 
 
 def main(read: Callable[[], GatewaySettings]) -> None:
@@ -133,7 +133,6 @@ class Agent:
         """Send from the first moment on: an outbox that was full at the start has space only when acks came."""
         stopping, beginning = asyncio.create_task(stop.wait()), asyncio.create_task(rounds.begin())
         services = [asyncio.create_task(work) for work in (self._keeper.run(), self._serve_uplink())]
-        ended = threading.Event()
         try:
             await _first_of(stopping, beginning, *services)
             if not beginning.done():
@@ -143,7 +142,7 @@ class Agent:
                 for work in (
                     self._seal_for_ever(),
                     self._reload_for_ever(rounds),
-                    self._look_for_damage(ended),
+                    self._look_for_damage(),
                     rounds.until_failed(),
                 )
             ]
@@ -155,7 +154,6 @@ class Agent:
             await rounds.finish()
             await self._farewell()
         finally:
-            ended.set()
             await _end([stopping, beginning, *services])
 
     async def _farewell(self) -> None:
@@ -194,8 +192,14 @@ class Agent:
             except OutboxFullError as error:
                 self._faults.show("outbox-full", str(error))
 
-    async def _look_for_damage(self, ended: threading.Event) -> None:
-        found = await asyncio.to_thread(self._outbox.find_damage, ended.is_set)
+    async def _look_for_damage(self) -> None:
+        looking = asyncio.create_task(asyncio.to_thread(self._outbox.find_damage))
+        try:
+            found = await asyncio.shield(looking)
+        finally:
+            while not looking.done():
+                self._outbox.stop_looking()
+                await asyncio.sleep(_LOOK_AGAIN_S)
         if found is not None:
             raise self._keeper.give_up(await self._keeper.do(self._outbox.damaged, found))
         await asyncio.Event().wait()

@@ -9,7 +9,7 @@ References:
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sqlite3 import Connection, DatabaseError
@@ -131,9 +131,13 @@ class Outbox:
         """Where the damaged outbox that was found last is kept, until somebody takes it away."""
         return self._store.set_aside
 
-    def find_damage(self, ended: Callable[[], bool]) -> str | None:
+    def find_damage(self) -> str | None:
         """Look through the whole file, from any thread; see `Store.find_damage`."""
-        return self._store.find_damage(ended)
+        return self._store.find_damage()
+
+    def stop_looking(self) -> None:
+        """Interrupt `find_damage`, from another thread; to be called until it has returned."""
+        self._store.stop_looking()
 
     def damaged(self, what: str) -> OutboxBrokenError:
         """Set the file aside; gives what to end the process with."""

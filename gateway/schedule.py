@@ -88,6 +88,8 @@ class Timetable:
             return Due(False, Missed(slot_ms, slot_ms + self.interval_ms, Quality.CLOCK_BEHIND))
         reason = Quality.CLOCK_BEHIND if self._behind else Quality.OVERRUN
         first_ms = (self.accounted_ms // self.interval_ms + 1) * self.interval_ms
+        if self.accounted_ms < EARLIEST_MS:
+            first_ms = slot_ms  # begun by a clock without its time: it missed nothing since 1970
         self._behind = False
         self.accounted_ms = slot_ms
         return Due(True, Missed(first_ms, slot_ms, reason) if first_ms < slot_ms else None)

@@ -9,8 +9,8 @@ import fcntl
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -60,8 +60,6 @@ _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _UNREADABLE_CODES = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ}
 """A page that the card no longer gives is damage too, and the rest of the card may be good."""
 _NO_SPACE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
-_LOOK_UP_EVERY = 10_000
-"""Steps of SQLite's machine between two looks at whether a check shall end."""
 
 
 class Store:
@@ -78,6 +76,7 @@ class Store:
         """Where the damaged file that was found last is kept, until somebody takes it away."""
         self._lock: int | None = None
         self._db: sqlite3.Connection | None = None
+        self._looking: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
         """Take the lock, open the file.
@@ -148,24 +147,30 @@ class Store:
         has = log.stat().st_size if log.exists() else 0
         return disk.f_bavail * disk.f_frsize + int(within) + min(has, LOG_BYTES)
 
-    def find_damage(self, ended: Callable[[], bool]) -> str | None:
+    def find_damage(self) -> str | None:
         """Look through the whole file; other threads may go on using it.
 
-        Args:
-            ended: asked again and again; True gives up.
-
         Returns:
-            What is wrong with it; None when nothing is, or when it was given up.
+            What is wrong with it; None when nothing is, or when `stop_looking` came before the end.
         """
-        with closing(sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            db.set_progress_handler(ended, _LOOK_UP_EVERY)
+        with closing(
+            sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        ) as db:
+            self._looking = db
             try:
                 (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
-            except sqlite3.OperationalError as error:
-                return None if ended() else str(error)
             except sqlite3.DatabaseError as error:
-                return str(error)
+                return None if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT else str(error)
+            finally:
+                self._looking = None
         return None if verdict == "ok" else str(verdict)
+
+    def stop_looking(self) -> None:
+        """Interrupt `find_damage`, from another thread; to be called until it has returned."""
+        looking = self._looking
+        if looking is not None:
+            with suppress(sqlite3.ProgrammingError):  # it has ended just now
+                looking.interrupt()
 
     def broken(self, error: sqlite3.DatabaseError) -> OutboxBrokenError:
         """Say what an error of the open file means; a damaged one is set aside, so that the next start begins anew.

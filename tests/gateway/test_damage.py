@@ -2,6 +2,8 @@
 
 import asyncio
 import sqlite3
+import threading
+from time import process_time
 
 import pytest
 from runkit.account import assert_every_due_slot_is_read_once_or_explained
@@ -26,10 +28,6 @@ def damage(path, table: str) -> None:
         file.write(b"\xa5" * PAGE)
 
 
-def never() -> bool:
-    return False
-
-
 @pytest.fixture
 def full_of_records(new_outbox, birth, slot, tmp_path):
     """The path of an outbox with a stream of some records."""
@@ -44,17 +42,25 @@ def full_of_records(new_outbox, birth, slot, tmp_path):
 @pytest.mark.parametrize("table", ["record", "progress", "record_unacked"])
 def test_looking_through_a_file_finds_a_damaged_page_wherever_it_is(full_of_records, new_outbox, table):
     with new_outbox() as outbox:
-        assert outbox.find_damage(never) is None
+        assert outbox.find_damage() is None
     damage(full_of_records, table)
     with new_outbox() as outbox:
-        assert outbox.find_damage(never)
+        assert outbox.find_damage()
 
 
-def test_looking_through_a_file_ends_when_the_gateway_does(full_of_records, new_outbox, monkeypatch):
-    monkeypatch.setattr("gateway.store._LOOK_UP_EVERY", 1)
-    damage(full_of_records, "record")
+def test_looking_through_a_large_file_ends_when_it_is_told_to(new_outbox):
     with new_outbox() as outbox:
-        assert outbox.find_damage(lambda: True) is None
+        outbox._store.db.execute("CREATE TABLE ballast (body BLOB)")
+        outbox._store.db.execute("INSERT INTO ballast VALUES (ZEROBLOB(60000000))")
+        looking = threading.Thread(target=outbox.find_damage)
+        begun_s = process_time()
+        looking.start()
+        while looking.is_alive():
+            outbox.stop_looking()
+            looking.join(0.001)
+        interrupted_s = process_time() - begun_s
+        assert outbox.find_damage() is None
+        assert interrupted_s < (process_time() - begun_s) / 2
 
 
 def test_damage_that_only_sending_meets_ends_the_keeper_and_sets_the_file_aside(full_of_records, new_outbox, slot):
