@@ -10,14 +10,17 @@ from pathlib import Path
 
 import pytest
 from linekit.bus import Bus, Converter, words_of
-from runkit.box import MAP, device, head, records_of
+from runkit.box import MAP, STEP_MS, device, head, records_of
+from runkit.process import live
 
-from gateway.agent import run
 from gateway.buses import BusKind, BusSettings
 from gateway.config import GatewaySettings
+from gateway.entries import BirthBody
+from gateway.errors import OutboxFullError
 from gateway.instruments import Instruments, told_serial
 from gateway.line import Line
 from gateway.member import IDENTITY_S, Unit
+from gateway.outbox import Outbox
 from gateway.reload import Reload
 from gateway.status import Faults
 from metering.config import parse_toml
@@ -47,20 +50,6 @@ def settings(tmp_path, free_port, monkeypatch) -> Callable[..., GatewaySettings]
         return parse_toml(text + "".join(devices), GatewaySettings, "gateway.toml")
 
     return make
-
-
-def live(settings: GatewaySettings, *steps: Callable[[], None], reload: Reload | None = None) -> None:
-    """Run a gateway; each step waits for something, or changes it."""
-
-    async def story() -> None:
-        stop = asyncio.Event()
-        work = asyncio.create_task(run(settings, stop, reload))
-        for step in steps:
-            await asyncio.to_thread(step)
-        stop.set()
-        await work
-
-    asyncio.run(story())
 
 
 def by_serial(folder: Path, name: str) -> Iterator[tuple[str, list[int | None]]]:
@@ -133,6 +122,26 @@ def test_after_a_restart_too_no_reading_stands_under_the_configured_number_of_a_
     given = settings(device(tmp_path, "meter-1", meter.port, 1))
     live(given, lambda: wait_until(lambda: count(tmp_path, "meter-1", "4711") >= 3))
     assert {serial for serial, _ in by_serial(tmp_path, "meter-1")} == {"4711"}
+
+
+def test_without_space_for_the_birth_that_names_it_no_reading_of_another_meter_is_kept_and_then_it_goes_on(
+    meter, settings, tmp_path, wait_until, monkeypatch
+):
+    meter.registers[1][SERIAL] = 4711
+    refusals = iter(range(3))
+    renew = Outbox.renew_birth
+
+    def full_three_times(self: Outbox, birth: BirthBody) -> bytes:
+        if next(refusals, None) is not None:
+            raise OutboxFullError("no space (a fake)")
+        return renew(self, birth)
+
+    monkeypatch.setattr(Outbox, "renew_birth", full_three_times)
+    given = settings(device(tmp_path, "meter-1", meter.port, 1))
+    live(given, lambda: wait_until(lambda: count(tmp_path, "meter-1", "4711") >= 3))
+    assert {serial for serial, _ in by_serial(tmp_path, "meter-1")} == {"4711"}
+    lost = [record for record in records_of(tmp_path) if record.kind == "gap" and record.reason == "dropped"]
+    assert sum(record.to_ms - record.from_ms for record in lost) == 3 * STEP_MS
 
 
 def test_the_fault_ends_when_a_reload_names_the_new_meter(meter, settings, tmp_path, wait_until, caplog):
