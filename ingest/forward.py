@@ -8,7 +8,7 @@ with another value.
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
@@ -125,7 +125,7 @@ class Forwarder:
         if self._ahead is None:
             self._ahead = self._helper.submit(self._next, self._batch.cursor)
         for text in requests(self._batch.lines):
-            self._send(text)
+            send(self._writer, text, self._hold)
         self._move(self._batch)
         self._cursor, self._batch = self._batch.cursor, None
         return True
@@ -262,20 +262,33 @@ class Forwarder:
 
     # --- sending --------------------------------------------------------------------------------------------------
 
-    def _send(self, text: bytes) -> None:
-        """Send lines; when some are bad, find them by halves, hold them, and send the rest again."""
-        try:
-            self._writer.write(text)
-        except InfluxRejectedError as error:
-            lines = text.splitlines(keepends=True)
-            if len(lines) == 1:
-                log.warning("InfluxDB does not take a line: %s", error)
-                row = (text.decode().strip(), str(error), self._clock.now_ms())
-                self._own.execute("INSERT OR REPLACE INTO held_lines VALUES (?, ?, ?)", row)
-                return
-            middle = len(lines) // 2
-            self._send(b"".join(lines[:middle]))
-            self._send(b"".join(lines[middle:]))
+    def _hold(self, line: bytes, error: InfluxRejectedError) -> None:
+        log.warning("InfluxDB does not take a line: %s", error)
+        row = (line.decode().strip(), str(error), self._clock.now_ms())
+        self._own.execute("INSERT OR REPLACE INTO held_lines VALUES (?, ?, ?)", row)
+
+
+def send(writer: Writer, text: bytes, hold: Callable[[bytes, InfluxRejectedError], None]) -> None:
+    """Send lines; when some are bad, find them by halves, hold them, and send the rest again.
+
+    Args:
+        writer: InfluxDB.
+        text: the lines.
+        hold: told of each line that is not taken.
+
+    Raises:
+        InfluxError: when InfluxDB cannot take them now.
+    """
+    try:
+        writer.write(text)
+    except InfluxRejectedError as error:
+        lines = text.splitlines(keepends=True)
+        if len(lines) == 1:
+            hold(text, error)
+            return
+        middle = len(lines) // 2
+        send(writer, b"".join(lines[:middle]), hold)
+        send(writer, b"".join(lines[middle:]), hold)
 
 
 def standing(cursor_path: Path) -> tuple[int, int]:

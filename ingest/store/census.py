@@ -80,3 +80,56 @@ def _sizes(journal: Path) -> dict[str, int]:
         "wal": wal.stat().st_size if wal.exists() else 0,
         "months": sum(months),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStanding:
+    """How whole one stream is in the journal."""
+
+    site: str
+    gateway: str
+    stream: str
+    project: str | None
+    head: int
+    """The last record that is stored."""
+    named: int
+    """The last record that a later stream of the same gateway names; 0 when none does."""
+    lost: int
+    """Records that no gateway holds any more."""
+    held: int
+    """Records that cannot be used yet."""
+    forks: int
+    """Records that contradict what is stored."""
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether something of it is not there, or not usable."""
+        return bool(self.named > self.head or self.lost or self.held or self.forks)
+
+
+def streams(journal: Path) -> list[StreamStanding]:
+    """Tell how whole each stream is, also one of which nothing has come yet.
+
+    Args:
+        journal: the journal's SQLite file.
+
+    Raises:
+        JournalError: when it cannot be read.
+    """
+    rows = Rows(journal).query(
+        "WITH homes AS (SELECT site, gateway, stream FROM heads"
+        " UNION SELECT site, gateway, after_stream FROM heads WHERE after_stream IS NOT NULL)"
+        " SELECT site, gateway, stream,"
+        " (SELECT project FROM heads WHERE (site, gateway, stream) = (homes.site, homes.gateway, homes.stream)),"
+        " COALESCE((SELECT head FROM heads"
+        "   WHERE (site, gateway, stream) = (homes.site, homes.gateway, homes.stream)), 0),"
+        " COALESCE((SELECT MAX(after_seq) FROM heads"
+        "   WHERE (site, gateway, after_stream) = (homes.site, homes.gateway, homes.stream)), 0),"
+        " (SELECT COALESCE(SUM(last_seq - first_seq + 1), 0) FROM holes"
+        "   WHERE (site, gateway, stream) = (homes.site, homes.gateway, homes.stream)),"
+        " (SELECT COUNT(*) FROM records WHERE status = 'held'"
+        "   AND (site, gateway, stream) = (homes.site, homes.gateway, homes.stream)),"
+        " (SELECT COUNT(*) FROM forks WHERE (site, gateway, stream) = (homes.site, homes.gateway, homes.stream))"
+        " FROM homes ORDER BY 1, 2, 3"
+    )
+    return [StreamStanding(*row) for row in rows]

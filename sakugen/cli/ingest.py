@@ -1,15 +1,21 @@
 """`sakugen ingest` and `sakugen quarantine`: the journal's owner, and what it could not use."""
 
 import json
+import threading
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metering.clock import utc_text
 from metering.config import load_toml
+from metering.interval import DAY_MS, Interval
 from sakugen.cli import terminal
+
+if TYPE_CHECKING:
+    from ingest.config import IngestSettings
 
 app = typer.Typer(no_args_is_help=True, help="Take signed records, make them durable, acknowledge them.")
 quarantine_app = typer.Typer(no_args_is_help=True, help="Records that were refused, held or forked.")
@@ -18,7 +24,16 @@ ConfigOption = Annotated[Path, typer.Option(help="Ingest's TOML file.")]
 
 
 @app.command()
-def run(config: ConfigOption) -> None:
+def run(
+    config: ConfigOption,
+    rebuild: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="Instead, beside it: send all good readings since this day (UTC) to InfluxDB again, and end.",
+        ),
+    ] = None,
+) -> None:
     """Consume records, journal them, acknowledge them, until stopped.
 
     Example: sakugen ingest run --config ingest.toml
@@ -26,7 +41,36 @@ def run(config: ConfigOption) -> None:
     from ingest import service
     from ingest.config import IngestSettings
 
-    service.run(load_toml(config, IngestSettings))
+    settings = load_toml(config, IngestSettings)
+    if rebuild is None:
+        service.run(settings)
+    elif _rebuild(settings, midnight_ms(rebuild)):
+        raise typer.Exit(1)
+
+
+def _rebuild(settings: "IngestSettings", start_ms: int) -> int:
+    """Send, tell each day, and count the lines that were not taken."""
+    from ingest.errors import InfluxError
+    from ingest.rebuild import rebuild
+    from ingest.store.influx import open_writer
+    from ingest.store.reader import JournalReader
+
+    if settings.influxdb is None:
+        raise InfluxError("the configuration has no [influxdb]: there is nowhere to send to")
+    span = Interval(start_ms, settings.clock.build().now_ms() + DAY_MS)
+    refused = 0
+    reader, writer = JournalReader(settings.journal_path), open_writer(settings.influxdb)
+    for sent in rebuild(reader, writer, span, threading.Event().wait):
+        refused += len(sent.refused)
+        typer.echo(f"{utc_text(sent.start_ms)[:10]} {sent.project}: {sent.lines} lines, {len(sent.refused)} not taken")
+        for line in sent.refused[:5]:
+            typer.echo(f"  {line}", err=True)
+    return refused
+
+
+def midnight_ms(day: datetime) -> int:
+    """The start of a day in UTC [ms since the Unix epoch]."""
+    return int(day.replace(tzinfo=UTC).timestamp()) * 1000
 
 
 @app.command()

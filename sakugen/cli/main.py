@@ -20,6 +20,7 @@ from sakugen.cli import (
     gateway,
     ingest,
     keys,
+    reconcile,
     registry,
     run_all,
     simulate,
@@ -40,6 +41,7 @@ app.add_typer(gateway.app, name="gateway")
 app.add_typer(devices.app, name="devices")
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(ingest.quarantine_app, name="quarantine")
+reconcile.add_to(app)
 app.add_typer(compute.app, name="compute")
 app.add_typer(registry.statement_app, name="statement")
 registry.add_verify_to(app)
