@@ -1,14 +1,19 @@
-"""`sakugen gateway run` as a process of its own: started, told to read its file again, stopped, killed."""
+"""`sakugen gateway run` as a process of its own, started, reloaded, stopped, killed; or inside ours."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
 from runkit.box import records_of, slots_of
+
+from gateway.agent import run
+from gateway.config import GatewaySettings
+from gateway.reload import Reload
 
 ROOT = Path(__file__).parents[3]
 
@@ -97,3 +102,17 @@ class Gateway:
 
     def births(self) -> list:
         return [record for record in self.records() if record.kind == "birth"]
+
+
+def live(settings: GatewaySettings, *steps: Callable[[], None], reload: Reload | None = None) -> None:
+    """Run a gateway; each step waits for something, or changes it."""
+
+    async def story() -> None:
+        stop = asyncio.Event()
+        work = asyncio.create_task(run(settings, stop, reload))
+        for step in steps:
+            await asyncio.to_thread(step)
+        stop.set()
+        await work
+
+    asyncio.run(story())
