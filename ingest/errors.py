@@ -8,6 +8,7 @@ IngestError
 ├── ArchiveError            the archive cannot be read or written, or does not hold what was asked for
 ├── AdoptError              `ingest adopt` asked for something that makes no sense
 ├── MetricsError            the address for metrics cannot be had
+├── BackupError             `ingest backup` found damage, or nothing to copy
 ├── SessionTakenError       another client connected under this shard's client id
 └── InfluxError             InfluxDB did not take what was written; the base is retryable
     └── InfluxRejectedError some, or none, of the lines were written (HTTP 400); sending the same again is useless
@@ -50,6 +51,10 @@ class AdoptError(IngestError):
 
 class MetricsError(IngestError):
     """Nobody can listen at the address that was configured for metrics."""
+
+
+class BackupError(IngestError):
+    """A journal that cannot be copied; the backup before this one is still there."""
 
 
 class SessionTakenError(IngestError):

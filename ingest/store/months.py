@@ -119,7 +119,7 @@ def write(path: Path, rows: Iterable[Row]) -> str:
             compressed = zlib.compress(b"".join(row[-1] for row in held), 6)
             file.execute("INSERT INTO chunks VALUES (?, ?)", (chunk, compressed))
         file.executescript(_INDEXES)
-    _sync(path)
+    sync(path)
     return seen.hexdigest()
 
 
@@ -139,10 +139,11 @@ def _chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def publish(temporary: Path, path: Path) -> None:
     """Give a written file its name, for good."""
     temporary.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Flush a file, or a folder's names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -89,6 +89,28 @@ def adopt(
     typer.echo(f"journal {done.journal} succeeds {done.succeeds}; start ingest and gateways send what they still hold")
 
 
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(help="Where to; closed months that it holds already are not copied again.")],
+    config: ConfigOption,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Copy the journal and its closed months into a folder, and check every record; ingest may be running.
+
+    Example: sakugen ingest backup /backup/monday --config ingest.toml
+    """
+    from ingest.backup import back_up
+    from ingest.config import IngestSettings
+
+    done = back_up(load_toml(config, IngestSettings), folder)
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+        return
+    months = f"{done.months} closed months ({done.new_months} new)"
+    typer.echo(f"journal {done.journal} in {folder}: {done.records} records, {months}")
+
+
 @quarantine_app.command(name="list")
 def list_rows(
     config: ConfigOption,
