@@ -16,9 +16,9 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything under this folder is a benchmark."""
+    """Everything under this folder is a benchmark, but for what runs longer than one should."""
     for item in items:
-        if HERE in item.path.parents:
+        if HERE in item.path.parents and item.get_closest_marker("soak") is None:
             item.add_marker(pytest.mark.bench)
 
 
