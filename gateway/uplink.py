@@ -19,6 +19,8 @@ from metering.topics import ack_topic, birth_topic, log_topic, status_topic
 _LOG = logging.getLogger("gateway.uplink")
 
 STATUS_EVERY_S = 10.0
+OLDER_FOR_S = 120.0
+"""So long an ingest may say only what is older than what was heard before [s]; a late copy or two say nothing."""
 _INBOX_LIMIT = 256
 
 
@@ -54,6 +56,7 @@ class Uplink:
         self._publisher = Publisher(settings.broker, self._gateway, clock, self._enqueue)
         self._inbox: asyncio.Queue[Event | None] = asyncio.Queue()
         self._birth = b""
+        self._older_since_s: float | None = None
         self.acked = asyncio.Event()
         """Set when an ack counted."""
         self.dropped_messages = 0
@@ -121,15 +124,15 @@ class Uplink:
                         "identity-conflict",
                         "another client connected under this gateway's name: look for a cloned box",
                     )
-            case Message(topic, payload) if topic == ack_topic(self._gateway):
-                await self._take_ack(payload)
+            case Message(topic, payload, retained) if topic == ack_topic(self._gateway):
+                await self._take_ack(payload, retained=retained)
             case Message(_, payload, retained) if payload and b"false" not in payload and not retained:
                 # An ingest shard came online; a retained message says only that it was so when we connected.
                 self._sender.on_ingest_online(self._now_s())
             case _:
                 pass
 
-    async def _take_ack(self, payload: bytes) -> None:
+    async def _take_ack(self, payload: bytes, *, retained: bool) -> None:
         if not payload:
             return  # somebody removed the retained ack
         try:
@@ -147,6 +150,22 @@ class Uplink:
             self._faults.show("outbox-full", str(error))
             return  # the next ack says the same
         self._judge(verdict, parsed)
+        if not retained:
+            self._watch_age(verdict, parsed)
+
+    def _watch_age(self, verdict: Verdict, parsed: ack.Ack) -> None:
+        """Say so when a living ingest goes on saying what is older than what was heard before."""
+        if verdict.refusal is not Refusal.OLDER:
+            self._older_since_s = None
+            self._faults.clear("ack-older")
+        elif self._older_since_s is None:
+            self._older_since_s = self._now_s()
+        elif self._now_s() - self._older_since_s >= OLDER_FOR_S:
+            self._faults.show(
+                "ack-older",
+                f"ingest's acks (run {parsed.run}) are older than one heard before: its journal came from a backup and "
+                "its clock went back; set its clock and start it again",
+            )
 
     def _judge(self, verdict: Verdict, parsed: ack.Ack) -> None:
         if verdict.refusal is Refusal.UNKNOWN_JOURNAL:

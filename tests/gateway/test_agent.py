@@ -261,6 +261,31 @@ def test_an_ack_with_another_digest_deletes_nothing_and_raises_identity_conflict
         assert site.ingest.statuses[-1]["outbox"]["unacknowledged_records"] > 0
 
 
+@pytest.mark.usefixtures("in_a_hurry")
+def test_an_ingest_that_goes_on_saying_what_is_older_is_shown_until_it_says_something_newer(
+    meter, broker, make_site, wait_until, monkeypatch
+):
+    monkeypatch.setattr("gateway.uplink.OLDER_FOR_S", 0.5)
+    site = make_site(meter.port, broker.port)
+
+    def faults() -> dict:
+        return site.ingest.statuses[-1].get("faults", {})
+
+    with site.running():
+        wait_until(lambda: site.ingest.heads and site.ingest.statuses)
+        site.ingest.acking = False
+        older = new_ulid(1)
+
+        def older_shown() -> bool:
+            site.ingest.publish_ack(run=older)
+            return "ack-older" in faults()
+
+        wait_until(older_shown)
+        assert older in faults()["ack-older"]
+        site.ingest.acking = True
+        wait_until(lambda: "ack-older" not in faults())
+
+
 @pytest.mark.real
 def test_polling_goes_on_while_the_broker_is_away_and_everything_arrives_in_order_afterwards(
     meter, mosquitto, make_site, wait_until
