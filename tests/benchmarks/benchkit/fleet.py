@@ -72,7 +72,7 @@ def records(number: int, count: int, points: int, slots: int, now_ms: int) -> It
         "meter": {"make": "Bench", "model": "B20", "serial": "1"},
         "blocks": [{"function": 3, "address": 0, "count": WORDS * points}],
         "points": [
-            {"point": f"p{at}", "measurand": "energy_export_total_wh", "quantum": "mWh", "register": "energy"}
+            {"point": f"{gateway}-{at}", "measurand": "energy_export_total_wh", "quantum": "mWh", "register": "energy"}
             for at in range(points)
         ],
     }  # fmt: skip
@@ -239,8 +239,8 @@ class Fleet:
         for link in links:
             self._selector.register(link.sock, selectors.EVENT_READ, link)
         self._waiting: set[int] = set()
-        # Spread over the interval; after its birth each gateway sends a record every interval.
-        self._due = deque((interval_s * at / len(links), link) for at, link in enumerate(links))
+        # Spread over the interval, and late enough that no birth's ack holds the next one back.
+        self._due = deque((1 + interval_s * at / len(links), link) for at, link in enumerate(links))
         self._interval_s = interval_s
         self.waits: list[float] = []
 
