@@ -13,10 +13,16 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 if TYPE_CHECKING:
     from sakugen.broker import EmbeddedBroker
@@ -218,3 +224,41 @@ def victoria_metrics(tmp_path: Path) -> Iterator[Peer]:
     peer.start()
     yield peer
     peer.stop()
+
+
+class Certify(Protocol):
+    """Writes `name`.pem and `name`.key for 127.0.0.1, signed by the issuer or by itself."""
+
+    def __call__(self, folder: Path, name: str, issuer: str | None = None, *, expired: bool = False) -> None: ...
+
+
+def _certify(folder: Path, name: str, issuer: str | None = None, *, expired: bool = False) -> None:
+    """Write `name`.pem and `name`.key, signed by the issuer or by itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    by = name if issuer is None else issuer
+    signing = key
+    if issuer is not None:
+        signing = serialization.load_pem_private_key((folder / f"{issuer}.key").read_bytes(), None)
+    ends = datetime(2020, 1, 1, tzinfo=UTC) if expired else datetime(2090, 1, 1, tzinfo=UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, by)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime(2000, 1, 1, tzinfo=UTC))
+        .not_valid_after(ends)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
+        .sign(signing, hashes.SHA256())
+    )
+    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / f"{name}.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+@pytest.fixture(scope="session")
+def certify() -> Certify:
+    """`certify(folder, "broker", "ca")`; with `expired=True` one that is worth nothing."""
+    return _certify

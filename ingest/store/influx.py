@@ -76,7 +76,7 @@ class OneWriter:
         if answer.status == HTTPStatus.NOT_FOUND and b"database not found" in answer.data:
             self._door.ask("POST", "/query?" + urlencode({"q": f'CREATE DATABASE "{self._bucket}"'}))
             answer = self._door.ask("POST", self._path, lines)
-        check(answer.status, _error_of(answer.data), answer.headers.get("Retry-After"), self._door.url)
+        check(answer.status, answer.data.decode(errors="replace"), answer.headers.get("Retry-After"), self._door.url)
 
 
 class TwoWriter:
@@ -101,8 +101,10 @@ class TwoWriter:
         except ApiException as error:
             if error.status == HTTPStatus.UNAUTHORIZED:
                 self._client = None  # the token may have been renewed: the next call reads its file again
+            if not error.status:
+                raise InfluxError(f"no answer from InfluxDB at {settings.url}: {error.reason}") from None
             retry_after = error.headers.get("Retry-After") if error.headers else None
-            check(error.status or 0, str(error.body or error.reason), retry_after, settings.url)
+            check(error.status, str(error.body or error.reason), retry_after, settings.url)
         except urllib3.exceptions.HTTPError as error:
             raise InfluxError(f"no answer from InfluxDB at {settings.url}: {error}") from None
 
@@ -148,7 +150,7 @@ def check(status: int, answer: str, retry_after: str | None, url: str) -> None:
     """
     if status in (HTTPStatus.NO_CONTENT, HTTPStatus.OK):
         return
-    what = f"InfluxDB at {url} answered {status}: {answer.strip()[:300]}"
+    what = f"InfluxDB at {url} answered {status}: {_error_of(answer).strip()[:300]}"
     if status in _REJECTED:
         raise InfluxRejectedError(what)
     seconds = float(retry_after) if retry_after is not None and retry_after.isdigit() else None
@@ -175,8 +177,10 @@ def _secret(file: Path | None) -> str:
         raise InfluxError(f"the secret for InfluxDB cannot be read from {file}: {error.strerror}") from None
 
 
-def _error_of(answer: bytes) -> str:
+def _error_of(answer: str) -> str:
+    """The words of an error: 1.x has them under `error`, 2.x under `message`; 3 tells of each line under `data`."""
     try:
-        return str(json.loads(answer)["error"])
-    except (ValueError, TypeError, KeyError):
-        return answer.decode(errors="replace")
+        body = json.loads(answer)
+        return answer if body.get("data") else str(body.get("message") or body["error"])
+    except (ValueError, AttributeError, KeyError):
+        return answer

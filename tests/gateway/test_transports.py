@@ -3,15 +3,9 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from linekit.bus import Bus, Converter, Port, timed, words_of
 from pymodbus import FramerType
 from pymodbus.server import ModbusTcpServer, ModbusTlsServer
@@ -57,34 +51,8 @@ def test_units_behind_one_address_are_read_with_either_framing(kind, framer, fre
     assert [answer.words for answer in answers] == [(1005, 1006), (2007, 2008, 2009)]
 
 
-def _certificate(folder: Path, name: str, issuer: str | None = None, *, expired: bool = False) -> None:
-    """Write `name`.pem and `name`.key, signed by the issuer or by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    by = name if issuer is None else issuer
-    signing = key
-    if issuer is not None:
-        signing = serialization.load_pem_private_key((folder / f"{issuer}.key").read_bytes(), None)
-    ends = datetime(2020, 1, 1, tzinfo=UTC) if expired else datetime(2090, 1, 1, tzinfo=UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, by)]))
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(datetime(2000, 1, 1, tzinfo=UTC))
-        .not_valid_after(ends)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-        .sign(signing, hashes.SHA256())
-    )
-    (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / f"{name}.key").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-
-
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory) -> Path:
+def keys(tmp_path_factory, certify) -> Path:
     folder = tmp_path_factory.mktemp("keys")
     for name, issuer in [
         ("site", None),
@@ -93,8 +61,8 @@ def keys(tmp_path_factory) -> Path:
         ("gateway", "site"),
         ("other", "stranger"),
     ]:
-        _certificate(folder, name, issuer)
-    _certificate(folder, "stale", "site", expired=True)
+        certify(folder, name, issuer)
+    certify(folder, "stale", "site", expired=True)
     return folder
 
 

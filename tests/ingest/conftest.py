@@ -19,6 +19,9 @@ from metering.keys import KeyEntry, KeyRing, Role
 from metering.topics import ALL_INGESTS_ONLINE, GatewayId, ack_topic, log_topic
 from metering.ulid import new_ulid
 
+# No package stands under tests, so what these tests share is found by its folder.
+sys.path.insert(0, str(Path(__file__).parent))
+
 SLOT_MS = 900_000
 START_MS = 1_766_505_600_000  # 2025-12-23T16:00:00Z, a multiple of 15 minutes
 
@@ -236,6 +239,22 @@ class Running:
     def stop(self) -> int:
         self.process.terminate()
         return self.process.wait(10)
+
+
+@pytest.fixture
+def serve_influx():
+    """`serve_influx("v2.7.0", tls=None)`: a fake InfluxDB of a version."""
+    from influx_fake import FakeInflux
+
+    servers: list[FakeInflux] = []
+
+    def serve(version: str, tls=None) -> FakeInflux:
+        servers.append(FakeInflux(version, tls))
+        return servers[-1]
+
+    yield serve
+    for server in servers:
+        server.end()
 
 
 DRIVER = Path(__file__).with_name("ingest_process.py")

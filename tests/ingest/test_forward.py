@@ -5,7 +5,6 @@ import json
 import sqlite3
 import threading
 from contextlib import ExitStack
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
@@ -28,69 +27,9 @@ from metering.measurands import INT64_MAX, INT64_MIN, MEASURANDS
 NOW_MS = 1_766_600_000_000
 
 
-class FakeInflux(ThreadingHTTPServer):
-    """Not InfluxDB: answers as its documentation says, keeps the lines it took, refuses lines that hold `bad`."""
-
-    daemon_threads = True
-
-    def __init__(self, version: str) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.version = version
-        self.lines: dict[bytes, bytes] = {}
-        self.requests: list[str] = []
-        self.authorization: list[str | None] = []
-        self.answers: list[tuple[int, dict[str, str]]] = []
-        self.bad = b"\0"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: FakeInflux
-
-    def log_message(self, *_args) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self._answer(204)
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append(self.path)
-        self.server.authorization.append(self.headers.get("Authorization"))
-        if self.server.answers:
-            return self._answer(*self.server.answers.pop(0))
-        lines = body.splitlines()
-        for line in lines:
-            if self.server.bad not in line:
-                head, fields, time = line.split(b" ")
-                there = self.server.lines.get(head + b" " + time, b"").split(b",")
-                union = dict(field.split(b"=") for field in [*there, *fields.split(b",")] if field)
-                self.server.lines[head + b" " + time] = b",".join(b"%s=%s" % pair for pair in union.items())
-        return self._answer(400 if any(self.server.bad in line for line in lines) else 204)
-
-    def _answer(self, status: int, headers: dict[str, str] | None = None) -> None:
-        body = b"" if status == 204 else json.dumps({"error": "because", "code": "x", "message": "because"}).encode()
-        self.send_response(status)
-        self.send_header("X-Influxdb-Version", self.server.version)
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Type", "application/json")
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-
 @pytest.fixture(params=["1.6.7", "v2.7.0"])
-def influx(request):
-    with FakeInflux(request.param) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+def influx(serve_influx, request):
+    return serve_influx(request.param)
 
 
 @pytest.fixture
