@@ -1,6 +1,10 @@
 """Crash table, the journal's rows: it comes back from an older copy, or is a new one."""
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,6 +18,11 @@ from metering.keys import load_signer
 from metering.topics import GatewayId
 
 pytestmark = pytest.mark.fault
+
+ROOT = Path(__file__).parents[2]
+STEPS = dict(
+    re.findall(r"^```sh (\S+)\n(.+?)^```", (ROOT / "docs/backup.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+)
 
 
 def test_a_journal_restored_from_an_older_copy_is_filled_again_from_the_copies_in_the_box(rig):
@@ -30,6 +39,26 @@ def test_a_journal_restored_from_an_older_copy_is_filled_again_from_the_copies_i
     before = {row.digest for row in rig.journal.rows()}
     rig.ingest.kill()
     rig.restore_journal(older)
+    assert {row.digest for row in rig.journal.rows()} < before
+    rig.ingest.bring_up()
+    rig.wait_until(lambda: before <= {row.digest for row in rig.journal.rows()}, 40)
+    rig.finish()
+    assert_nothing_is_lost(rig)
+    assert rig.journal.holes() == []
+
+
+def test_whoever_follows_docs_backup_has_everything_again_without_asking_a_gateway(rig):
+    rig.start()
+    rig.read_on(2)
+    rig.settle()
+    _type(rig, STEPS["back-up"])
+    rig.read_on(2)
+    rig.restart(rig.box)
+    rig.read_on(2)
+    rig.settle()
+    before = {row.digest for row in rig.journal.rows()}
+    rig.ingest.kill()
+    _type(rig, STEPS["restore"])
     assert {row.digest for row in rig.journal.rows()} < before
     rig.ingest.bring_up()
     rig.wait_until(lambda: before <= {row.digest for row in rig.journal.rows()}, 40)
@@ -84,6 +113,20 @@ def test_a_new_journal_lets_nothing_go_until_it_is_adopted_and_is_then_filled(ri
     rig.finish()
     assert_nothing_is_lost(rig)
     assert rig.journal.holes() == []
+
+
+def _type(rig, step):
+    """Run what the page says, with the places of the rig."""
+    command = rig.folder / "bin" / "sakugen"
+    command.parent.mkdir(exist_ok=True)
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m sakugen "$@"\n')
+    command.chmod(0o755)
+    places = {
+        "CONFIG": rig.folder / "ingest.toml", "DATA": rig.journal.path.parent, "BACKUP": rig.folder / "backup",
+        "PATH": f"{command.parent}:{os.environ['PATH']}", "PYTHONPATH": ROOT,
+    }  # fmt: skip
+    environment = os.environ | {name: str(place) for name, place in places.items()}
+    subprocess.run(["sh", "-eu", "-c", step], check=True, env=environment)
 
 
 def _release_copies(rig):
