@@ -218,6 +218,15 @@ def test_a_serial_number_that_shows_itself_once_is_not_believed_and_neither_is_t
     on_line(free_port, clock, Unit(TIMEOUT_S, identities=(IDENTITY,), numbered=True, probes=PROBES), story)
 
 
+def test_a_device_that_refuses_its_identity_register_is_read_all_the_same(clock, free_port):
+    async def story(bus: Bus, line: Line) -> None:
+        bus.refused.add((3, 200))
+        assert (await line.read(1, 3, 0, 2)).words == words_of(1, 3, 0, 2)
+        assert line.identity(1) == {}
+
+    on_line(free_port, clock, Unit(TIMEOUT_S, identities=(IDENTITY,), numbered=True, probes=PROBES), story)
+
+
 def test_the_identity_is_read_again_only_when_somebody_could_have_exchanged_the_device_meanwhile(clock, free_port):
     async def story(bus: Bus, line: Line) -> None:
         await line.read(1, 3, 0, 2)

@@ -146,6 +146,15 @@ def test_a_unit_may_take_as_long_as_the_slowest_of_its_devices_and_each_tells_it
     assert unit_of(*given.device).identities == (Block(3, 52, 16), Block(3, SECOND_COMMON + 50, 16))
 
 
+def test_a_unit_needs_the_longest_silence_of_its_devices_and_each_may_be_read_to_prove_it_in_step(settings):
+    slow, quick = (
+        settings(TWO[0]).device[0].model_copy(update={"map": name}) for name in ("eastron_sdm630", "abb_b23")
+    )
+    both = unit_of(quick, slow)
+    assert both.turnaround_s == unit_of(slow).turnaround_s > unit_of(quick).turnaround_s
+    assert {(probe.function, probe.count) for probe in both.probes} == {(3, 1), (3, 2), (3, 4), (4, 1), (4, 2)}
+
+
 def test_a_meter_with_a_common_model_of_its_own_is_known_by_the_serial_number_there(
     settings, meter, tmp_path, clock, wait_until
 ):
