@@ -59,7 +59,7 @@ real: $(STAMP)
 	$(PYTEST) -q -rs -m real
 
 faults: $(STAMP)
-	$(PYTEST) -q -rs -m 'not real' tests/faults
+	$(PYTEST) -q -rs -m 'fault and not real'
 
 wheel: $(STAMP)
 	$(PYTEST) -q -m wheel
@@ -69,7 +69,7 @@ bench: $(STAMP)
 	@$(PYTEST) -q -s --timeout=0 -p no:randomly -m bench || { test $$? -ne 5 || echo 'There is no benchmark yet.'; exit 1; }
 
 soak: $(STAMP)
-	@$(PYTEST) -q -s --timeout=0 -m soak || { test $$? -ne 5 || echo 'There is no soak test yet.'; exit 1; }
+	$(PYTEST) -q -s --timeout=0 -m soak
 
 install: $(STAMP)
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gateway import __version__
 from gateway.config import DeviceSettings, GatewaySettings, GroupSettings
-from gateway.entries import BirthBody
+from gateway.entries import BirthBody, birth_to_json
 from gateway.layout import NO_CUTS, Cuts, poll_groups
 from gateway.maps import load_map
 from gateway.poll import PollGroup
@@ -16,6 +16,9 @@ from metering.measurands import measurand
 from metering.record import BlockPart, GroupPart, MeterPart, PointPart
 
 NO_SERIALS: Mapping[str, str] = MappingProxyType({})
+
+MOST_BYTES = 1_000_000
+"""A record may have 1 MiB; what is learned of devices later on adds to a birth."""
 
 
 def birth_body(
@@ -48,6 +51,29 @@ def birth_body(
         config_digest=hashlib.sha256(settings.model_dump_json().encode()).hexdigest(),
         device_maps=texts,
         groups=tuple(groups),
+    )
+
+
+def birth_problem(settings: GatewaySettings) -> str | None:
+    """Say why the birth would not fit into a record, if it would not.
+
+    Args:
+        settings: right in all other ways.
+
+    Returns:
+        What makes it large and what to do; None when it fits.
+    """
+    body = birth_body(settings, 1.0)
+    size = len(birth_to_json(body).encode())
+    if size <= MOST_BYTES:
+        return None
+    maps = {device.map: len(load_map(device.map).text.encode()) for device in settings.device}
+    largest = max(maps, key=maps.__getitem__)
+    points = sum(len(group.points) for group in body.groups)
+    return (
+        f"the birth, which names every point and holds the text of every device map, would have {size} bytes; "
+        f"{MOST_BYTES} fit into a record. {len(maps)} device maps take {sum(maps.values())} (the largest, {largest!r}, "
+        f"{maps[largest]}), {points} points the rest: leave out points, shorten a map, or run a second gateway"
     )
 
 

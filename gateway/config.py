@@ -152,6 +152,7 @@ class GatewaySettings(Table):
         problems = [*_reserved(self), *bus_problems(self.bus), *_places(self), *_used_twice(self)]
         problems += [*_intervals(self), *_maps(self)]
         problems = problems or [*_budgets(self)]
+        problems = problems or [*_birth(self)]
         if problems:
             raise ValidationError.from_exception_data(
                 "GatewaySettings",
@@ -276,6 +277,14 @@ def _budgets(settings: GatewaySettings) -> Iterator[Problem]:
         if found is not None:
             i, j = by_name[found.group]
             yield ("device", i, "group", j, "interval_s"), settings.device[i].group[j].interval_s, found.problem
+
+
+def _birth(settings: GatewaySettings) -> Iterator[Problem]:
+    from gateway.birth import birth_problem  # noqa: PLC0415 - a birth is made from settings
+
+    problem = birth_problem(settings)
+    if problem is not None:
+        yield ("device",), f"{len(settings.device)} devices", problem
 
 
 SAMPLE = """\

@@ -4,9 +4,16 @@ import re
 
 import pytest
 
+from gateway.birth import birth_body
 from gateway.buses import BusSettings
 from gateway.config import SAMPLE, GatewaySettings
+from gateway.entries import birth_to_json
+from gateway.sealing import Place, Stamp, birth_maker
+from metering.clock import ClockState
 from metering.config import ConfigError, parse_toml
+from metering.keys import new_signer
+from metering.record import RecordRef, build
+from metering.ulid import new_ulid
 
 
 def faults_of(text: str) -> list[str]:
@@ -231,3 +238,25 @@ def test_a_line_that_cannot_carry_its_groups_is_refused_with_the_greediest_named
     assert "device[1].group[1].interval_s = 1" in fault
     assert "every 1 s they take 1.2 s of bus time, 'revenue-meter/energy' alone 0.802 s" in fault
     assert "'revenue-meter/energy' fits at one slot every 1.34 s or more" in fault
+
+
+def test_a_birth_that_would_not_fit_into_a_record_is_refused_with_what_makes_it_large(tmp_path, device_map):
+    device = SAMPLE[SAMPLE.index("[[device]]") :].replace("schneider_iem3000", "MAP").replace("ac-bus", "POINT")
+    text = SAMPLE[: SAMPLE.index("[[device]]")]
+    for number, remarks in enumerate((22_000, 22_000, 22_000, 28_000, 22_000)):
+        (tmp_path / f"{number}.toml").write_text(device_map.text + f"# {number}\n" + "# remark\n" * remarks)
+        text += device.replace("revenue-meter", f"m{number}").replace("192.0.2.10", f"192.0.2.{number}").replace(
+            "MAP", f"{tmp_path}/{number}.toml"
+        ).replace("POINT", f"p{number}")  # fmt: skip
+    (fault,) = faults_of(text)
+    assert f"{line_of(text, '[[device]]')}: device = '5 devices': the birth" in fault
+    assert "1000000 fit into a record. 5 device maps take 104" in fault
+    assert f"(the largest, '{tmp_path}/3.toml', 252" in fault
+    assert "5 points the rest: leave out points, shorten a map, or run a second gateway" in fault
+    settings = parse_toml(text.replace("/3.toml", "/2.toml"), GatewaySettings, "gateway.toml")
+    maker = birth_maker(birth_body(settings, 1.0), RecordRef(stream=new_ulid(1), seq=10**9, digest="0" * 64))
+    stamp = Stamp(ClockState.SYNCHRONISED, -(10**6), 10**12)
+    record = build(maker(Place(settings.gateway_id, new_ulid(2), 1, None, stamp)), new_signer(str(settings.gateway_id)))
+    assert len(record) - len(birth_to_json(birth_body(settings, 1.0))) < 1_000, (
+        "what a record adds is within the margin"
+    )
