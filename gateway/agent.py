@@ -18,6 +18,7 @@ from gateway.bounds import Bounds
 from gateway.config import GatewaySettings
 from gateway.errors import OutboxFullError
 from gateway.keeper import Keeper
+from gateway.loglimit import LogLimit
 from gateway.modbus import quiet_library
 from gateway.outbox import Outbox
 from gateway.reload import Reload, check_reload
@@ -27,7 +28,7 @@ from gateway.status import Faults
 from gateway.tally import Measures
 from gateway.uplink import Uplink
 from gateway.watchdog import Watchdog
-from metering.clock import Clock
+from metering.clock import Clock, monotonic_s
 from metering.errors import KeyFileError, SakugenError
 from metering.keys import load_signer
 from metering.note import Signer
@@ -47,7 +48,9 @@ def main(read: Callable[[], GatewaySettings]) -> None:
         read: reads and checks the configuration; again at each SIGHUP.
     """
     settings = read()
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.addFilter(LogLimit(monotonic_s))
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
     asyncio.run(run(settings, reload=Reload(read)))
 
 

@@ -10,7 +10,8 @@ import pytest
 _CHUNK = 64 * 1024
 
 
-def _unavailable(message: str) -> None:
+def unavailable(message: str) -> None:
+    """Skip the test, or fail it where nothing may be missing."""
     if os.environ.get("SAKUGEN_REQUIRE_REAL") == "1":
         pytest.fail(message)
     pytest.skip(message)
@@ -34,7 +35,7 @@ class Disk:
 
     def __enter__(self) -> Self:
         if os.geteuid() != 0:
-            _unavailable("only root can mount a file system")
+            unavailable("only root can mount a file system")
         with self._image.open("wb") as image:
             image.truncate(self._megabytes * 1024 * 1024)
         # Without a reserve for root, who runs these tests.
@@ -51,7 +52,7 @@ class Disk:
             ["mount", "-o", "loop", str(self._image), str(self.at)], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            _unavailable(f"no file system can be mounted here: {done.stderr.strip()}")
+            unavailable(f"no file system can be mounted here: {done.stderr.strip()}")
 
     def unmount(self) -> None:
         if self.at.is_mount():
