@@ -283,6 +283,22 @@ def test_a_full_disk_commits_nothing_loses_nothing_and_goes_on_when_there_is_spa
     assert found == list(range(committed + 1))
 
 
+def test_a_stream_that_finds_no_space_to_begin_leaves_the_one_before_as_it_was(new_outbox, birth, slot):
+    with new_outbox() as outbox:
+        outbox.begin_stream(birth(), START_MS)
+        outbox.commit([slot(500)])
+        db, before = outbox._store.db, outbox.state().stream
+        (pages,) = db.execute("PRAGMA page_count").fetchone()
+        db.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(OutboxFullError, match="no space left"):
+            outbox.begin_stream(birth("x" * 5000), START_MS)
+        db.execute(f"PRAGMA max_page_count = {pages + 4000}")
+        outbox.commit([slot(501)])
+        outbox.seal()
+        assert outbox.state().stream == before
+        assert [slots_of(record) for record in records(outbox)[1:]] == [[500, 501]]
+
+
 def test_every_commit_is_flushed_to_disk(new_outbox):
     with new_outbox() as outbox:
         assert outbox._store.db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
