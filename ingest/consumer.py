@@ -24,6 +24,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from ingest.config import BrokerSettings
 from ingest.errors import SessionTakenError
 from metering.clock import Clock
+from metering.record import MAX_RECORD_BYTES
 from metering.topics import ALL_LOGS, online_topic
 from metering.ulid import PATTERN
 
@@ -33,6 +34,9 @@ MOST_MESSAGES: Final = 512
 """How many messages one `poll` takes."""
 MOST_BYTES: Final = 8 * 1024 * 1024
 """After how many bytes of payload one `poll` stops reading [bytes]."""
+MOST_PACKET_BYTES: Final = 2 * MAX_RECORD_BYTES
+"""A broker of MQTT 5 must not send us more in one packet [bytes]. What is too long for a record and shorter than this
+is refused and shown; with MQTT 3.1.1 only the broker's own limit keeps the rest from our memory."""
 MOST_UNCONFIRMED: Final = 1000
 """How many of our own publications may wait for the broker."""
 CONFIRM_WITHIN_MS: Final = 60_000
@@ -40,6 +44,7 @@ CONFIRM_WITHIN_MS: Final = 60_000
 no more than 20 unconfirmed messages on one connection, for ever."""
 _FIRST_WAIT_MS, _LONGEST_WAIT_MS = 250, 15_000
 _CLOSE_WITHIN_MS = 2000
+_LONGEST_ONLINE_BYTES = 500
 _TAKEN_OVER = 0x8E
 _MQTT5 = 5
 
@@ -193,6 +198,7 @@ class Consumer:
                 properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
                 properties.SessionExpiryInterval = settings.session_expiry_s
                 properties.ReceiveMaximum = settings.receive_maximum
+                properties.MaximumPacketSize = MOST_PACKET_BYTES
                 # paho's default would wipe the session at the first connect of every process.
                 client.connect(
                     settings.host, settings.port, settings.keepalive_s, clean_start=False, properties=properties
@@ -316,14 +322,20 @@ class Consumer:
         self.publish(self._topic, self._online, retain=True)
 
     def _on_message(self, _client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-        if message.topic == self._topic:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = ""  # the broker should have refused it; the message is, because this is nobody's topic
+        if topic == self._topic:
             self._watch_for_rival(bytes(message.payload), from_before=message.retain and self.epoch == 1)
             return
-        self._queue.append(Message(message.topic, bytes(message.payload), self.epoch, message.mid, message.qos))
+        self._queue.append(Message(topic, bytes(message.payload), self.epoch, message.mid, message.qos))
         self._queued_bytes += len(message.payload)
 
     def _watch_for_rival(self, payload: bytes, *, from_before: bool) -> None:
         """Notice a later start under our name even where the broker does not say 0x8E (mosquitto 2.0.11 does not)."""
+        if len(payload) > _LONGEST_ONLINE_BYTES:
+            return  # it is not ours, and could be nested deeper than json reads
         try:
             run = str(json.loads(payload)["run"])
         except (ValueError, TypeError, KeyError):

@@ -6,6 +6,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -265,3 +266,22 @@ def test_a_new_journal_has_another_name_and_succeeds_nothing(tmp_path):
     with Journal.open(tmp_path / "a", 1) as one, Journal.open(tmp_path / "b", 1) as other:
         assert one.journal_id != other.journal_id
         assert other.succeeds is None
+
+
+def _most_memory_mb(pid):
+    (line,) = (found for found in Path(f"/proc/{pid}/status").read_text().splitlines() if found.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+@pytest.mark.real
+def test_a_message_of_100_mb_costs_no_memory_and_the_true_records_still_go_in(
+    mosquitto, start_ingest, connect, gateway, journal, wait_until
+):
+    running = start_ingest(mosquitto.port)
+    line = connect(mosquitto.port)
+    sent = records(gateway, 3)
+    line.send(sent[0], bytes(100_000_000), bytes(1_500_000), *sent[1:])
+    wait_until(lambda: line.through() == 3, 30)
+    assert stored(journal) == sent
+    assert [(row.reason, row.size_bytes) for row in JournalReader(journal).refusals()] == [("too-long", 1_500_000)]
+    assert _most_memory_mb(running.process.pid) < 160
