@@ -5,11 +5,12 @@ verified before it stored, and a verifier verifies before he collects.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ingest.store import judged as of_journal
 from ingest.store.merge import RANK_GAP, RANK_GIVEN_UP, Chunk, Home, absent, merge, without_slots_ahead
 from ingest.store.series import Binding, Meter, Series, empty_series
 from metering import decode, record
@@ -26,6 +27,7 @@ beyond what a calendar or 64 bits can show would keep its project from ever bein
 _FASTEST = 100_000
 Key = tuple[str, str]
 """(point, measurand)."""
+Misfit = Callable[[record.Readings | record.Dropped, record.Birth], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +153,12 @@ def longest_skew_ms(time_factor: float) -> int:
     return int(LONGEST_SKEW_MS * min(max(time_factor, 1), _FASTEST))
 
 
-def collect(records: Iterable[bytes]) -> Evidence:
+def collect(records: Iterable[bytes], *, judged: bool = False) -> Evidence:
     """Read records into arrays.
 
     Args:
         records: exact bytes of births, readings, gaps, dropped, thinned and horizon records of one project.
+        judged: they come from a journal that appended them, so the rules of a record need not be tried again.
 
     Returns:
         The evidence. Records in test mode, without a birth before them in their stream, or that do not fit it are
@@ -165,16 +168,18 @@ def collect(records: Iterable[bytes]) -> Evidence:
         RecordError: when bytes are not a record of a known version.
         DeviceMapError: when a birth's device map cannot be used.
     """
-    by_digest = {record.digest_of(data): record.parse(data) for data in records}
+    read = of_journal.read if judged else record.parse
+    by_digest = {record.digest_of(data): read(data) for data in records}
     ordered = sorted(by_digest.items(), key=lambda item: (_home(item[1]), item[1].seq, item[0]))
-    collector = _Collector()
+    collector = _Collector(of_journal.misfit if judged else record.misfit)
     for digest, parsed in ordered:
         collector.add(digest, parsed)
     return collector.evidence()
 
 
 class _Collector:
-    def __init__(self) -> None:
+    def __init__(self, misfit: Misfit) -> None:
+        self._misfit = misfit
         self._births: list[record.Birth] = []
         self._maps: dict[str, DeviceMap] = {}
         self._bindings: dict[str, tuple[tuple[Key, Binding], ...]] = {}
@@ -214,7 +219,7 @@ class _Collector:
             return "no-birth"
         if birth.mode != "live":
             return "test-mode"
-        if isinstance(parsed, record.Readings | record.Dropped) and record.misfit(parsed, birth) is not None:
+        if isinstance(parsed, record.Readings | record.Dropped) and self._misfit(parsed, birth) is not None:
             return "shape"
         return None
 
@@ -228,32 +233,26 @@ class _Collector:
         self._bindings = bind(birth, self._maps)
 
     def _read(self, readings: record.Readings | record.Dropped) -> None:
+        home = _home(readings)
         synced = readings.clock.state is ClockState.SYNCHRONISED
         longest_ms = longest_skew_ms(self._births[-1].time_factor)
         for part in readings.groups:
             slots = np.array(part.slots, np.int64)
             offsets = np.array([part.sent, part.received], np.int64)
-            absurd = np.any((offsets > longest_ms) | (offsets < -longest_ms), axis=0)
-            sent, received = slots + np.where(absurd, 0, offsets)
-            codes = np.zeros((len(part.values), len(slots)), np.uint8)
+            values = of_journal.values_of(part.values)
+            codes = np.zeros(values.shape, np.uint8)
             for point, slot, code in part.quality:
                 codes[point, slot] = code
-            codes[:, absurd] = Quality.CLOCK
-            for row, (key, binding) in enumerate(self._bindings[part.group]):
-                values = np.array([0 if value is None else value for value in part.values[row]], np.int64)
+            absurd = np.any((offsets > longest_ms) | (offsets < -longest_ms), axis=0)
+            if absurd.any():
+                offsets[:, absurd], codes[:, absurd], values[:, absurd] = 0, Quality.CLOCK, 0
+            sent, received = slots + offsets
+            raw = np.array(part.raw, object)
+            rows = zip(self._bindings[part.group], list(values), list(codes), strict=True)
+            for (key, binding), row, quality in rows:
                 chunk = Chunk(
-                    _home(readings),
-                    readings.seq,
-                    slots,
-                    values,
-                    codes[row],
-                    sent,
-                    received,
-                    part.raw,
-                    binding,
-                    synced,
-                    rank=None,
-                )
+                    home, readings.seq, slots, row, quality, sent, received, raw, binding, synced, rank=None
+                )  # fmt: skip
                 self._keep(key, chunk)
 
     def _absent(self, part: record.Gap | record.Dropped, group: str | None, quality: Quality, rank: int) -> None:

@@ -111,6 +111,42 @@ def backup(
     typer.echo(f"journal {done.journal} in {folder}: {done.records} records, {months}")
 
 
+@app.command(name="archive")
+def archive_months(
+    config: ConfigOption,
+    to: Annotated[
+        str | None, typer.Option(help="A folder or an fsspec address; by default `archive` in ingest's data folder.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON array of the months written.")] = False,
+) -> None:
+    """Write months that are over as Parquet, where records came since the last time; ingest may be running.
+
+    Example: sakugen ingest archive --config ingest.toml --to s3://bucket/sakugen
+    """
+    from ingest.archive import Archived, archive
+    from ingest.config import IngestSettings
+    from ingest.store.archive import Archive
+    from ingest.store.archive_files import ArchiveFolder
+    from ingest.store.reader import JournalReader
+
+    settings = load_toml(config, IngestSettings)
+    target = Archive(ArchiveFolder(to or str(settings.data_dir / "archive")))
+    written: list[Archived] = []
+
+    def tell(month: Archived) -> None:
+        written.append(month)
+        if not as_json:
+            what = "again, other records have come" if month.again else "new"
+            typer.echo(f"{month.project} {month.month}: {month.readings:,} readings, {month.size_bytes:,} bytes, {what}")
+
+    archive(JournalReader(settings.journal_path), target, settings.clock.build().now_ms(), tell)
+    if as_json:
+        typer.echo(json.dumps([asdict(month) for month in written], indent=2))
+    elif not written:
+        typer.echo(f"{target.folder.url} is up to date")
+
+
 @quarantine_app.command(name="list")
 def list_rows(
     config: ConfigOption,
