@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 
 from gateway.sender import AckMark, Outgoing, Position, Verdict
-from gateway.store import Store
+from gateway.store import Store, check_bytes
 from metering.interval import DAY_MS
 
 HorizonBuilder = Callable[[str, int, str | None], bytes]
@@ -37,11 +37,14 @@ class SqliteShelf:
         """The oldest record behind a position that is not acknowledged yet; None when there is none."""
         at = after or Position("", -1)
         row = self._store.db.execute(
-            "SELECT stream, seq, through, data FROM record WHERE acked = 0 AND (stream, seq) > (?, ?) "
+            "SELECT kind, stream, seq, chain, data, through FROM record WHERE acked = 0 AND (stream, seq) > (?, ?) "
             "ORDER BY stream, seq LIMIT 1",
             (at.stream, at.seq),
         ).fetchone()
-        return Outgoing(Position(row[0], row[1]), row[2], row[3]) if row else None
+        if row is None:
+            return None
+        check_bytes(*row[:5])  # ingest would refuse it for ever, and all that follows would wait
+        return Outgoing(Position(row[1], row[2]), row[5], row[4])
 
     def acked_through(self, stream: str) -> int | None:
         """How far a stream is acknowledged; None when this outbox never knew the stream."""

@@ -17,6 +17,7 @@ from typing import Self
 
 from gateway.bounds import LOG_BYTES
 from gateway.errors import OutboxBrokenError, OutboxError, OutboxFullError, OutboxLockedError
+from metering.record import digest_of
 
 _LOG = logging.getLogger("gateway.outbox")
 
@@ -60,6 +61,25 @@ _DAMAGED_CODES = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _UNREADABLE_CODES = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ}
 """A page that the card no longer gives is damage too, and the rest of the card may be good."""
 _NO_SPACE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
+
+
+def check_bytes(kind: str, stream: str, seq: int, chain: str, data: bytes) -> None:
+    """See that a record still has the digest it was sealed with: SQLite does not notice a bit that turned over.
+
+    Args:
+        kind: of the record; what stands for others carries their digest and is not looked at.
+        stream: where it stands.
+        seq: its number there.
+        chain: the chain's digest after it.
+        data: its exact bytes.
+
+    Raises:
+        sqlite3.DatabaseError: as SQLite does for damage that it notices.
+    """
+    if kind in {"birth", "readings", "gap"} and digest_of(data) != chain:
+        error = sqlite3.DatabaseError(f"record {seq} of stream {stream} has other bytes than when it was sealed")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error
 
 
 class Store:

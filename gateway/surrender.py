@@ -14,6 +14,7 @@ from typing import cast
 
 from gateway.bounds import Bounds, Policy
 from gateway.sender import Position
+from gateway.store import check_bytes
 from gateway.thinning import Thinner
 from metering.interval import HOUR_MS
 from metering.note import Signer
@@ -195,6 +196,7 @@ def _rows(
     for seq, through, kind, acked, prev, chain, sealed_ms, data in found:
         if acked or kind not in kinds or seq != following:
             return
+        check_bytes(kind, begin.stream, seq, chain, data)
         body = cast("Readings | Dropped", parse(bytes(data)))
         at = body.gateway_id, body.clock, body.mono_ms
         yield _Row(seq, through, prev, chain, sealed_ms, len(data), *at, *_span(body)), body.groups

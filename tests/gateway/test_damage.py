@@ -86,6 +86,20 @@ def test_damage_that_only_sending_meets_ends_the_keeper_and_sets_the_file_aside(
         assert outbox.shelf.next_unacked(None) is None
 
 
+@pytest.mark.parametrize("by", ["sending", "giving up"])
+def test_a_bit_that_turned_over_in_a_record_is_damage_that_sqlite_does_not_see(full_of_records, new_outbox, by):
+    content = bytearray(full_of_records.read_bytes())
+    content[content.index(b'"kind":"readings"') + 10] ^= 1
+    full_of_records.write_bytes(content)
+    with new_outbox() as outbox:
+        assert outbox.find_damage() is None
+        birth = outbox.shelf.next_unacked(None)
+        with pytest.raises(sqlite3.DatabaseError, match="has other bytes than when it was sealed") as raised:
+            outbox.shelf.next_unacked(birth.position) if by == "sending" else outbox.make_space()
+        assert "the next start begins a new one" in str(outbox.broken(raised.value))
+    assert full_of_records.with_name("outbox.sqlite.damaged-1").exists()
+
+
 @pytest.mark.parametrize(
     ("code", "aside"),
     [
