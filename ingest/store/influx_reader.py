@@ -1,0 +1,187 @@
+"""Read good readings out of InfluxDB: what was measured before there was a journal can be computed too.
+
+In go points with the meters that somebody declares for them, out comes `Evidence` without births, runs or raw words:
+nothing in it is signed, and `caveat` says so. Any server that answers InfluxQL at `/query` will do: 1.x, 2.x, 3.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from urllib.parse import urlencode
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+from numpy.typing import NDArray
+
+from ingest.config import InfluxSettings
+from ingest.errors import InfluxError
+from ingest.store.archive_layout import interval_of, months_in
+from ingest.store.influx import Door, check
+from ingest.store.merge import Chunk, merge
+from ingest.store.readings import Evidence, Key
+from ingest.store.series import Binding, Int64Array, Meter, UInt8Array
+from ingest.store.sources import cut
+from metering.interval import Interval
+from metering.measurands import measurand
+from metering.quality import Quality
+from metering.registers import Register, WordType
+
+EXACT_BELOW = 2**51
+"""A float of fewer quanta than this names exactly one whole number of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What somebody says that a stretch of history was read with: InfluxDB does not."""
+
+    point: str
+    measurand: str
+    meter: Meter
+    interval_ms: int
+    """From one due slot to the next [ms]."""
+    span: Interval
+    """When that meter stood there."""
+
+
+class InfluxSource:
+    """The good readings of one site's points in one InfluxDB."""
+
+    caveat = "read from InfluxDB: nothing is signed; meters are as declared, clocks and times of answers are unknown"
+
+    def __init__(self, settings: InfluxSettings, site: str, declared: Sequence[Declared]) -> None:
+        """Keep what to ask; the first question connects.
+
+        Args:
+            settings: where InfluxDB is.
+            site: the tag `site` of its readings.
+            declared: which points and measurands, and their meters; what is not declared is not read.
+        """
+        self._door = Door(settings)
+        self._bucket = settings.bucket
+        self._site = site
+        self._declared = tuple(declared)
+
+    def evidence(self, project: str, start_ms: int, end_ms: int) -> Evidence:  # noqa: ARG002 - a Source is asked for one
+        """Give the readings of an interval (`Source.evidence`); a slot stands for the time of its answer.
+
+        Raises:
+            InfluxError: when InfluxDB does not answer, or not with readings.
+        """
+        chunks: dict[Key, list[Chunk]] = {}
+        for one in self._declared:
+            for chunk in self._chunks(one, Interval(start_ms, end_ms)):
+                chunks.setdefault((one.point, one.measurand), []).append(chunk)
+        series = {key: cut(merge(*key, found), start_ms, end_ms) for key, found in chunks.items()}
+        seen = hashlib.sha256()
+        for (point, name), one_series in sorted(series.items()):
+            seen.update(f"{point}/{name}/{len(one_series)}\n".encode())
+            seen.update(one_series.time_ms.tobytes() + one_series.value.tobytes() + one_series.quality.tobytes())
+        return Evidence(
+            births=(), maps={}, digest=seen.hexdigest(), runs=(), excluded=(), horizons=(), by_key=series
+        )  # fmt: skip
+
+    def _chunks(self, one: Declared, asked: Interval) -> Iterator[Chunk]:
+        """Ask month by month, so that no answer is large."""
+        span = Interval(
+            max(asked.start_ms, one.span.start_ms), max(min(asked.end_ms, one.span.end_ms), one.span.start_ms, 0)
+        )
+        binding = _binding(one)
+        for month in months_in(span):
+            part = interval_of(month)
+            part = Interval(max(part.start_ms, span.start_ms), min(part.end_ms, span.end_ms))
+            time_ms, number = self._read(one, part)
+            if len(time_ms):
+                value, quality = _quanta(number, measurand(one.measurand).quanta_per_unit)
+                no_words = np.full(len(time_ms), "", object)
+                yield Chunk(
+                    ("", self._site, ""), 0, time_ms, value, quality, time_ms, time_ms, no_words, binding, True, None
+                )  # fmt: skip
+
+    def _read(self, one: Declared, span: Interval) -> tuple[Int64Array, NDArray[np.float64]]:
+        field = _name(one.measurand)
+        where = (
+            f"FROM reading WHERE site = {_text(self._site)} AND point = {_text(one.point)}"
+            f" AND time >= {span.start_ms}ms AND time < {span.end_ms}ms"
+        )
+        data = self._ask(f"SELECT {field} {where}", "application/csv")
+        time_ms, number = np.empty(0, np.int64), np.empty(0, np.float64)
+        if data.strip():
+            columns = {"time": pa.int64(), one.measurand: pa.float64()}
+            options = arrow_csv.ConvertOptions(column_types=columns, include_columns=list(columns))
+            try:
+                table = arrow_csv.read_csv(pa.BufferReader(data), convert_options=options)
+            except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+                told = data[:200].decode(errors="replace")
+                raise InfluxError(f"InfluxDB at {self._door.url} answered no readings: {error}: {told!r}") from None
+            time_ms, number = table["time"].to_numpy(), table[one.measurand].to_numpy()
+        # As CSV, an error or an answer that was cut short looks like fewer readings, or none.
+        count = self._count(f"SELECT COUNT({field}) {where}")
+        if count != len(time_ms):
+            raise InfluxError(
+                f"InfluxDB at {self._door.url} gave {len(time_ms)} of {count} readings of {one.point} {one.measurand}:"
+                " look at its limits (max-row-limit, query-timeout), or ask again when nothing is being written"
+            )
+        return time_ms, number
+
+    def _count(self, query: str) -> int:
+        data = self._ask(query, "application/json")
+        try:
+            (result,) = json.loads(data)["results"]
+            if "error" in result:
+                raise InfluxError(f"InfluxDB at {self._door.url} cannot answer: {result['error']}")
+            return int(result["series"][0]["values"][0][1]) if "series" in result else 0
+        except (ValueError, KeyError, TypeError, IndexError):
+            raise InfluxError(f"InfluxDB at {self._door.url} answered no count: {data[:200]!r}") from None
+
+    def _ask(self, query: str, accept: str) -> bytes:
+        path = "/query?" + urlencode({"db": self._bucket, "epoch": "ms", "q": query})
+        answer = self._door.ask("GET", path, accept=accept)
+        check(answer.status, answer.data.decode(errors="replace"), answer.headers.get("Retry-After"), self._door.url)
+        return answer.data
+
+
+def _quanta(number: NDArray[np.float64], quanta_per_unit: int) -> tuple[Int64Array, UInt8Array]:
+    quanta = np.rint(number * quanta_per_unit)
+    exact = np.abs(quanta) < EXACT_BELOW  # False for what is no number
+    value = np.where(exact, quanta, 0).astype(np.int64)
+    return value, np.where(exact, Quality.OK, Quality.OUT_OF_RANGE).astype(np.uint8)
+
+
+def _binding(one: Declared) -> Binding:
+    """A register of which nothing is known but what it measures: its step is a quantum, it may wrap and be reset."""
+    kind = measurand(one.measurand)
+    register = Register(
+        name=one.measurand,
+        measurand=kind,
+        function=3,
+        address=0,
+        type=WordType.S64,
+        word_order="big",
+        byte_order="big",
+        scale=Fraction(1, kind.quanta_per_unit),
+        scale_register=None,
+        sentinels=frozenset(),
+        modulus=None,
+        reset_source=None,
+    )
+    return Binding(
+        group=f"{one.point}/influxdb",
+        device=one.point,
+        meter=one.meter,
+        map_digest="",
+        register=register,
+        unit_id=0,
+        interval_ms=one.interval_ms,
+        blocks=(),
+    )
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
