@@ -11,9 +11,10 @@ from functools import partial
 from ingest.errors import InfluxError, InfluxRejectedError
 from ingest.forward import requests, send
 from ingest.lines import Lines, Row, Span, lines_of
+from ingest.reconcile import whole_day
 from ingest.store.influx import Writer
 from ingest.store.reader import JournalReader
-from ingest.store.readings import Evidence, collect
+from ingest.store.readings import Evidence
 from metering.interval import DAY_MS, Interval
 
 Wait = Callable[[float], object]
@@ -50,7 +51,7 @@ def rebuild(reader: JournalReader, writer: Writer, span: Interval, wait: Wait) -
     for start_ms in range(first_ms, span.end_ms, DAY_MS):
         day = Interval(max(start_ms, span.start_ms), min(start_ms + DAY_MS, span.end_ms))
         for project in reader.projects():
-            evidence = collect(stored.data for stored in reader.records(project, day.start_ms, day.end_ms))
+            evidence = whole_day(reader, project, day)
             lines = [lines_of(one) for one in spans_of_day(evidence, day)]
             if lines:
                 yield _send(writer, project, start_ms, lines, wait)

@@ -1,16 +1,18 @@
 """Do gateways, journal, archive and InfluxDB tell the same story? Point by point and day by day.
 
-In go their readers, out come rows of counts. One day of one project is in memory at a time, whatever the interval. What
-is in `conflict`, or was read with a clock that had jumped ahead, has no value in the journal while InfluxDB keeps what
-came first: that is told apart and is no difference.
+In go their readers, out come rows of counts. Three days of one project are in memory at a time, whatever the interval.
+What is in `conflict`, or was read with a clock that had jumped ahead, has no value in the journal while InfluxDB keeps
+what came first: that is told apart and is no difference.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import numpy as np
 
+from ingest.store.archive import Archive
+from ingest.store.archive_layout import month_of
 from ingest.store.census import StreamStanding, streams
 from ingest.store.influx_query import Found, InfluxReader
 from ingest.store.reader import JournalReader
@@ -37,7 +39,7 @@ class Row:
     absent: int
     """Due and not read, with a reason."""
     unexplained: int
-    """Due between two that were read that day, and nothing speaks of them."""
+    """Due, and nothing speaks of them."""
     conflicts: int
     """In conflict, or of a clock that had jumped ahead."""
     influxdb: int | None
@@ -64,23 +66,13 @@ class Row:
         return bool(self.missing or self.extra or self.unequal or self.archive_differs)
 
 
-class Archived(Protocol):
-    """An archive, as far as it is compared."""
-
-    def holds(self, project: str, start_ms: int, end_ms: int) -> bool:
-        """Whether it was made up to the end of an interval."""
-
-    def evidence(self, project: str, start_ms: int, end_ms: int) -> Evidence:
-        """The readings of an interval."""
-
-
 @dataclass(frozen=True, slots=True)
 class Places:
     """What is compared."""
 
     journal: JournalReader
     influxdb: InfluxReader | None
-    archive: Archived | None = None
+    archive: Archive | None = None
 
 
 def incomplete_streams(places: Places, project: str | None) -> list[StreamStanding]:
@@ -106,11 +98,9 @@ def days(places: Places, project: str, span: Interval) -> Iterator[Row]:
     """
     for start_ms in range(span.start_ms, span.end_ms, DAY_MS):
         day = Interval(start_ms, start_ms + DAY_MS)
-        journal = collect(stored.data for stored in places.journal.records(project, day.start_ms, day.end_ms))
+        journal = whole_day(places.journal, project, day)
         ours = _slots(journal, day)
-        archived: Mapping[Key, Slots] | None = None
-        if places.archive is not None and places.archive.holds(project, day.start_ms, day.end_ms):
-            archived = _slots(places.archive.evidence(project, day.start_ms, day.end_ms), day)
+        archived = _archived(places.archive, project, day)
         sites = {
             point.point: birth.site for birth in journal.births for group in birth.groups for point in group.points
         }
@@ -121,6 +111,20 @@ def days(places: Places, project: str, span: Interval) -> Iterator[Row]:
             row = _row(project, point, day, ours, there, archived)
             if row.says_something:
                 yield row
+
+
+def whole_day(reader: JournalReader, project: str, day: Interval) -> Evidence:
+    """Read a day with its neighbours: records beside it tell which of its slots lay ahead of the true time."""
+    records = reader.records(project, day.start_ms - DAY_MS, day.end_ms + DAY_MS)
+    return collect((stored.data for stored in records), judged=True)
+
+
+def _archived(archive: Archive | None, project: str, day: Interval) -> "dict[Key, Slots] | None":
+    """What the archive holds of a day; None when it was not made as far as that."""
+    manifest = None if archive is None else archive.folder.manifest(project)
+    if archive is None or manifest is None or month_of(day.start_ms) > manifest.through:
+        return None
+    return _slots(archive.evidence(project, day.start_ms, day.end_ms), day)
 
 
 class Slots(NamedTuple):

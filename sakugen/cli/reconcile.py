@@ -36,6 +36,9 @@ def reconcile(
     end: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The last day (UTC); by default today.")
     ] = None,
+    archive: Annotated[
+        str | None, typer.Option(help="Where the archive is; by default `archive` in ingest's data folder.")
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -47,12 +50,15 @@ def reconcile(
     """
     from ingest.config import IngestSettings
     from ingest.reconcile import Places, days, incomplete_streams
+    from ingest.store.archive import Archive
+    from ingest.store.archive_files import ArchiveFolder
     from ingest.store.influx_query import InfluxReader
     from ingest.store.reader import JournalReader
 
     settings = load_toml(config, IngestSettings)
     reader = JournalReader(settings.journal_path)
-    places = Places(reader, None if settings.influxdb is None else InfluxReader(settings.influxdb))
+    influxdb = None if settings.influxdb is None else InfluxReader(settings.influxdb)
+    places = Places(reader, influxdb, Archive(ArchiveFolder(archive or str(settings.data_dir / "archive"))))
     span = _span(start, end, settings.clock.build().now_ms())
     streams = incomplete_streams(places, project)
     projects = [name for name in reader.projects() if project in (None, name)]

@@ -1,18 +1,18 @@
 """What differs between gateways, journal, archive and InfluxDB, and what does not."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import pytest
 
+from ingest.archive import archive
 from ingest.errors import InfluxError
 from ingest.intake import Intake
 from ingest.reconcile import Places, Slots, compare, days, incomplete_streams, unlike
 from ingest.store import influx_query
+from ingest.store.archive import Archive
+from ingest.store.archive_files import ArchiveFolder
 from ingest.store.influx_query import Found
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
-from ingest.store.readings import Evidence, collect
 from metering.interval import DAY_MS, Interval
 from metering.quality import Quality
 
@@ -55,20 +55,6 @@ def test_an_archive_is_unlike_where_a_value_or_its_reason_is_another_or_a_slot_i
     assert unlike(JOURNAL, slots(*[(5, 2**60 + 1, OK), (6, 0, UNEXPLAINED)])) == 4
 
 
-@dataclass
-class FakeArchive:
-    """Not an archive: gives what it was given."""
-
-    whole: Evidence
-    through_ms: int
-
-    def holds(self, _project: str, _start_ms: int, end_ms: int) -> bool:
-        return end_ms <= self.through_ms
-
-    def evidence(self, _project: str, _start_ms: int, _end_ms: int) -> Evidence:
-        return self.whole
-
-
 @pytest.fixture
 def journal(tmp_path, gateway):
     path = tmp_path / "journal.sqlite"
@@ -96,24 +82,27 @@ def test_each_day_of_a_point_is_told_and_days_of_which_nothing_is_known_are_not(
     rows = list(days(Places(reader, None), "demo", span))
     told = [(row.day, row.point, row.journal, row.absent, row.unexplained, row.influxdb, row.archive) for row in rows]
     assert told == [
-        ("2025-12-23", "ac", 2, 2, 0, None, None),
+        ("2025-12-23", "ac", 2, 2, 2 * (tomorrow - 2), None, None),
         ("2025-12-24", "ac", 4, 2, 2, None, None),
     ]
     assert not any(row.differs for row in rows)
 
 
-def test_an_archive_is_compared_as_far_as_it_was_made(journal, gateway, slot_ms):
+def test_an_archive_is_compared_as_far_as_it_was_made(journal, gateway, slot_ms, tmp_path):
     reader = journal(gateway.birth(), gateway.readings(0, 1))
     start_ms = slot_ms(0) // DAY_MS * DAY_MS
     span = Interval(start_ms, start_ms + DAY_MS)
-    whole = collect(gateway.made)
-    (same,) = days(Places(reader, None, FakeArchive(whole, span.end_ms)), "demo", span)
-    assert (same.archive, same.archive_differs, same.differs) == (4, 0, False)
-    less = replace(whole, by_key={key: one for key, one in whole.by_key.items() if key[1] == "active_power_w"})
-    (other,) = days(Places(reader, None, FakeArchive(less, span.end_ms)), "demo", span)
-    assert (other.archive, other.archive_differs, other.differs) == (2, 2, True)
-    (unmade,) = days(Places(reader, None, FakeArchive(less, span.end_ms - 1)), "demo", span)
+    places = Places(reader, None, Archive(ArchiveFolder(str(tmp_path / "archive"))))
+    (unmade,) = days(places, "demo", span)
     assert (unmade.archive, unmade.differs) == (None, False)
+    archive(reader, places.archive, start_ms + 60 * DAY_MS, lambda _: None)
+    (same,) = days(places, "demo", span)
+    assert (same.journal, same.archive, same.archive_differs, same.differs) == (4, 4, 0, False)
+    journal(gateway.readings(2))
+    (late,) = days(places, "demo", span)
+    assert (late.journal, late.archive, late.archive_differs, late.differs) == (6, 4, 2, True)
+    last = Interval(start_ms + 60 * DAY_MS, start_ms + 61 * DAY_MS)
+    assert list(days(places, "demo", last)) == []
 
 
 def test_streams_that_are_not_whole_are_told_with_what_they_lack(journal, gateway):
