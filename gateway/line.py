@@ -19,7 +19,7 @@ from typing import Self
 
 from gateway.backoff import BackOff
 from gateway.buses import BusKind, BusSettings
-from gateway.frames import Stray, rtu_bytes
+from gateway.frames import rtu_bytes
 from gateway.member import FIRST_WAIT_S, MOST_WAIT_S, Member, Unit, Words, form_of
 from gateway.modbus import Wire
 from gateway.poll import Answer
@@ -59,6 +59,8 @@ class Line:
         self._members = {number: self._new_member(unit) for number, unit in units.items()}
         self._others = BackOff(_OTHERS_S, _OTHERS_S)
         """Waits for as long as others speak on this line."""
+        self._heard = ""
+        """What they said last."""
         self._unsure = False
         """Whether a request was given up since the line was last in step; whoever comes next has to look."""
         self._turned_away: set[int] = set()
@@ -108,6 +110,12 @@ class Line:
         """Tell whether a unit is not read because another model answers than before."""
         return self._members[unit].stranger
 
+    def trouble(self) -> str | None:
+        """Tell who else speaks on this line; None when nobody was heard for a while."""
+        if self._others.ready(self._now_s()):
+            return None
+        return f"{self._heard}: one master and one unit of each number on a line; what is in doubt is not believed"
+
     def silent_units(self) -> list[int]:
         """The units that gave no good answer when they were last asked."""
         if self._reaching.wait_s:
@@ -134,13 +142,13 @@ class Line:
         try:
             if not self._may_ask(unit):  # somebody else found out while we waited
                 return self._unasked()
-            self._overhears(unit, wanted)
+            self._overhears(unit)
             quality = await self._get_in_step(unit, wanted)
             sent_ms = self._clock.now_ms()
             words: Words | None = None
             if quality is Quality.OK:
                 words, quality = await self._exchange(unit, wanted)
-                if words is not None and self._others.wait_s and not self._others.ready(self._now_s()):
+                if words is not None and not self._others.ready(self._now_s()):
                     # We may have taken what another master was answered: then ours comes in behind it, before this.
                     quality = await self._read_between(unit, wanted)
                     words = words if quality is Quality.OK else None
@@ -242,8 +250,6 @@ class Line:
         reached = False
         try:
             await self._keep_silence(member.unit)
-            if self._overhears(number, block):
-                return None, Quality.BAD_FRAME
             async with asyncio.timeout(member.unit.timeout_s + rtu_bytes(block.count) * self.bus.byte_s):
                 if not self._wire.is_open:
                     await self._wire.open()
@@ -262,9 +268,8 @@ class Line:
         except asyncio.CancelledError:
             self._abandon(member, block)
             raise
-        disturbed = self._overhears(number, block)
         self._turns.last_form = (number, form_of(block))
-        if disturbed:
+        if self._overhears(number):
             return None, Quality.BAD_FRAME
         if words is None and self._wire.exception in _UNREACHED:
             self._failed(number, Quality.NO_ANSWER)
@@ -288,37 +293,24 @@ class Line:
         if self.bus.kind is not BusKind.RTU or not self._wire.is_open:
             self._wire.close()
 
-    def _overhears(self, number: int, block: Block) -> bool:
+    def _overhears(self, number: int) -> bool:
         """Tell whether others ask this unit on our line, or it answers more than it was asked.
 
         Such a request is to us like one of ours that was given up: an answer to it may still come.
         """
-        heard = self._wire.overheard()
-        if not heard:
-            return False
-        now_s, disturbed = self._now_s(), False
-        ours = (self._turns.last_form, (number, form_of(block)))
-        for stray in heard:
-            member, form = self._members.get(stray.unit), (stray.function, stray.count)
+        disturbed = False
+        for stray in self._wire.overheard():
+            member, now_s = self._members.get(stray.unit), self._now_s()
             if member is None:
                 continue
-            # Who had the line before us may have asked for anything; hardly for the very same as we.
-            late = member.is_open(form, now_s) or (member.unsure and (stray.unit, form) not in ours)
-            member.give_up(form, now_s)
-            if stray.asks or not late:
-                self._unsure = True
+            late = member.unsure and not stray.asks
+            member.give_up((stray.function, stray.count), now_s)
+            if not late:
                 disturbed |= stray.unit == number
-                self._complain(stray, now_s)
+                self._others.failed(now_s)
+                what = "is asked by another master" if stray.asks else "answers twice, or to another master"
+                self._heard = f"{self.bus.where} unit {stray.unit} {what}"
         return disturbed
-
-    def _complain(self, stray: Stray, now_s: float) -> None:
-        if self._others.ready(now_s):
-            what = "is asked by another master" if stray.asks else "answers twice, or to another master"
-            _LOG.error(
-                "%s unit %d %s: one master and one unit of each number on a line; what is in doubt is not believed",
-                self.bus.where, stray.unit, what,
-            )  # fmt: skip
-        self._others.failed(now_s)
 
     def _may_ask(self, number: int) -> bool:
         now_s = self._now_s()

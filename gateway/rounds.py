@@ -14,7 +14,7 @@ from gateway.entries import Entry, MissedSlots, SlotReading
 from gateway.errors import OutboxFullError
 from gateway.instruments import Instruments
 from gateway.keeper import Keeper
-from gateway.line import RankedReader
+from gateway.line import Line, RankedReader
 from gateway.lines import lines_of
 from gateway.maps import load_map
 from gateway.poll import PollGroup, Reader, poll
@@ -218,6 +218,7 @@ class Rounds:
         self._lines = lines_of(self._settings, self._clock, before)
         for line in before - set(self._lines.values()):
             line.close()
+            self._faults.clear(_shared(line))
 
     def _renew_timetables(
         self, halted: Collection[str], groups: Iterable[PollGroup], accounted: dict[str, int], halted_ms: int
@@ -280,6 +281,7 @@ class Rounds:
         due = timetable.at(slot_ms)
         entries: list[Entry] = [_missed(group, due.missed)] if due.missed else []
         taken = await self._read(group, slot_ms, line) if due.read else None
+        self._show_trouble(self._lines[device])
         if isinstance(taken, SlotReading) and not await self._name_instrument(device, group.unit):
             taken = MissedSlots(group.name, slot_ms, slot_ms + group.interval_ms, Quality.DROPPED)
         if taken is not None:
@@ -288,6 +290,13 @@ class Rounds:
             await self._keeper.commit(entries)
             self.tally.note(device, group.interval_ms, entries)
         return taken
+
+    def _show_trouble(self, line: Line) -> None:
+        trouble = line.trouble()
+        if trouble is None:
+            self._faults.clear(_shared(line))
+        else:
+            self._faults.show(_shared(line), trouble)
 
     async def _name_instrument(self, name: str, unit: int) -> bool:
         """Have a birth name whoever was read, before it is committed; False when the outbox has no space for one."""
@@ -331,6 +340,10 @@ class Rounds:
             _LOG.warning("the clock was ahead and is synchronised again; a new stream begins")
             await self._keeper.commit([])  # what is on its way belongs to the old stream
             await self.begin_stream(self._clock.now_ms(), {}, ahead=True)
+
+
+def _shared(line: Line) -> str:
+    return f"line-shared {line.bus.name}"
 
 
 def _digests(settings: GatewaySettings) -> dict[str, str]:

@@ -94,7 +94,7 @@ def test_an_address_where_nothing_listens_is_no_answer_and_is_left_alone_for_a_w
 
 def test_the_adapter_offers_no_way_to_write():
     offered = {name for name in vars(Line) if not name.startswith("_")}
-    assert offered == {"read", "identity", "is_stranger", "silent_units", "round_trips", "renew", "close"}
+    assert offered == {"read", "identity", "is_stranger", "silent_units", "round_trips", "renew", "close", "trouble"}
 
 
 def test_a_unit_that_a_converter_cannot_reach_gives_no_answer_and_is_left_alone_for_a_while(rogue, clock):

@@ -5,10 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
+from linekit.bus import answer_to, value_of
 from runkit.account import assert_every_due_slot_is_read_once_or_explained
-from runkit.box import MAP, device, gaps_of, head
-from runkit.process import Gateway
+from runkit.box import MAP, device, gaps_of, head, records_of
+from runkit.process import Gateway, live
 
+from gateway.config import GatewaySettings
+from metering.config import parse_toml
 from metering.quality import Quality
 from metering.record import Readings
 
@@ -109,3 +112,31 @@ def test_a_device_is_added_on_a_serial_line_while_the_other_misses_no_slot_and_t
         readings = readings_of(gateway.records(), f"meter-{unit}")
         assert [value for _, value, _ in readings] == ledger.served[unit]
         assert {quality for _, _, quality in readings} == {Quality.OK}
+
+
+def test_two_units_of_one_number_are_a_fault_until_one_is_gone_and_leave_no_value(
+    serial_bus, tmp_path, free_port, monkeypatch, wait_until, caplog
+):
+    caplog.set_level("INFO", "gateway")
+    monkeypatch.setattr("gateway.line._OTHERS_S", 0.3)
+    monkeypatch.setattr("gateway.member.LATEST_ANSWER_S", 0.5)
+    monkeypatch.setattr("gateway.agent.FAREWELL_S", 0.1)
+    text = head(tmp_path, free_port()) + bus_of(serial_bus.path) + device(tmp_path, "meter-1", "cabinet", 1)
+    (tmp_path / "m1.toml").write_text(MAP + ENERGY)
+    bus = serial_bus.bus
+
+    def values() -> list[int | None]:
+        return [value for _, value, _ in readings_of(records_of(tmp_path), "meter-1")]
+
+    bus.disturb = lambda request, answer: [(0.0, answer), (0.002, answer_to(request, {(1, 3, 10): 666}))]
+    live(
+        parse_toml(text, GatewaySettings, "gateway.toml"),
+        lambda: wait_until(lambda: len(values()) >= 5),
+        lambda: wait_until(lambda: "line-shared cabinet" in caplog.text and "unit 1 answers twice" in caplog.text),
+        lambda: setattr(bus, "disturb", None),
+        lambda: wait_until(lambda: "line-shared cabinet: over" in caplog.text, 30),
+        lambda: wait_until(lambda: values()[-1] is not None, 30),
+    )
+    assert values()[:5] == [None] * 5
+    assert set(values()) == {None, value_of(1, 3, 10)}
+    assert caplog.text.count("answers twice") == 1
