@@ -112,7 +112,7 @@ class Intake:
         if (header.seq, header.prev) != (head.seq + 1, head.digest):
             return False
         shape = self._shape_before(key, header.seq)
-        if shape is None or not decode.fits(plain, shape):
+        if shape is None or not decode.fits(plain, shape) or not validate.in_time(plain.slots_ms, now_ms):
             return False
         self._append(authentic, None, shape.project, now_ms, slots_ms=plain.slots_ms)
         self._move_head(key, StreamHead(header.seq, authentic.digest), shape.project, now_ms)
@@ -120,7 +120,7 @@ class Intake:
 
     def _take(self, topic: str, authentic: Authentic, ring: KeyRing, now_ms: int) -> Outcome:
         body = validate.read_body(authentic)
-        view = self._view(authentic, body)
+        view = self._view(authentic, body, now_ms)
         decision = validate.decide(authentic, body, view)
         header, key = authentic.header, authentic.key
         match decision.action:
@@ -137,13 +137,14 @@ class Intake:
                 pass
         return Outcome(header.gateway_id, header.stream, decision.action, decision.reason)
 
-    def _view(self, authentic: Authentic, body: record.Record | RecordError) -> StreamView:
+    def _view(self, authentic: Authentic, body: record.Record | RecordError, now_ms: int) -> StreamView:
         journal, key, seq = self._journal, authentic.key, authentic.header.seq
         head = journal.head(key)
         birth, birth_held = self._birth_before(key, seq)
         below = seq <= head.seq
         stored = below and journal.stored(key, seq, authentic.digest)
         return StreamView(
+            now_ms,
             head=head,
             stored=stored,
             chain=journal.chain(key, validate.touched(authentic, body)) if below and not stored else {},

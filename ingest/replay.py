@@ -66,7 +66,7 @@ def _look(journal: Journal, row_id: int, data: bytes, known: dict[str, record.Bi
     if isinstance(body, RecordError):
         return None
     birth = body if isinstance(body, record.Birth) else _birth(journal, one, known)
-    if birth is None or validate.unusable(body, StreamView(birth=birth)) is not None:
+    if birth is None or validate.unusable(body, StreamView(now_ms, birth=birth)) is not None:
         return None
     replaces = chain_end(body, one.digest) if isinstance(body, record.Dropped) else None
     slots_ms = validate.slots_of(body)

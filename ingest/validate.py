@@ -17,10 +17,16 @@ from ingest.store.readings import bind, chain_end
 from metering import note, record
 from metering.devicemap import parse_device_map
 from metering.errors import DeviceMapError, NoteError, RecordError
+from metering.interval import DAY_MS
 from metering.keys import KeyEntry, KeyRing, Role
 from metering.topics import gateway_of
 
 HORIZON = "horizon"
+EARLIEST_SLOT_MS = 1_262_304_000_000
+"""2010-01-01: a slot before it was drawn from a clock that nobody had set [ms since the Unix epoch]."""
+FARTHEST_AHEAD_MS = 366 * DAY_MS
+"""A clock that is months ahead is an old story, and what it read can be told from what came after [ms]; one that is
+years ahead names no instant at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,8 @@ class Action(StrEnum):
 class StreamView:
     """What the journal knows about the stream of one record."""
 
+    now_ms: int
+    """When the record is looked at [ms since the Unix epoch]."""
     head: StreamHead = EMPTY
     stored: bool = False
     """These exact bytes are there already."""
@@ -253,7 +261,13 @@ def unusable(body: record.Record | RecordError, view: StreamView) -> str | None:
         return "no-birth"
     if isinstance(body, record.Readings | record.Dropped) and record.misfit(body, view.birth) is not None:
         return "shape"
-    return None
+    slots_ms = slots_of(body)
+    return "slot-time" if slots_ms is not None and not in_time(slots_ms, view.now_ms) else None
+
+
+def in_time(slots_ms: tuple[int, int], now_ms: int) -> bool:
+    """Whether a first and a last slot are instants in which somebody may have read a meter."""
+    return slots_ms[0] >= EARLIEST_SLOT_MS and slots_ms[1] <= now_ms + FARTHEST_AHEAD_MS
 
 
 def _unusable_birth(birth: record.Birth) -> str | None:

@@ -196,7 +196,7 @@ class Wire:
 
     def __init__(self, *messages: Message) -> None:
         self.messages = list(messages)
-        self.connected, self.epoch = True, 0
+        self.connected, self.epoch, self.later_run = True, 0, None
         self.waits_s: list[float] = []
         self.published = 0
 
