@@ -18,11 +18,11 @@ from types import FrameType
 from ingest import acks, replay
 from ingest.config import IngestSettings
 from ingest.consumer import Consumer, Message
-from ingest.errors import JournalFullError
+from ingest.errors import JournalFullError, SessionTakenError
 from ingest.forward import Forwarder
 from ingest.intake import Intake, Outcome
 from ingest.store.influx import LazyWriter
-from ingest.store.journal import Journal
+from ingest.store.journal import Journal, StreamKey
 from ingest.store.reader import JournalReader
 from ingest.tally import Tally
 from ingest.upkeep import Upkeep
@@ -226,12 +226,19 @@ def run(settings: IngestSettings, stop: threading.Event | None = None) -> None:
             stack.enter_context(Metrics(settings.metrics, settings.journal_path, forward, service.tally, clock))
         upkeep = _start_upkeep(settings, clock, stack)
         ready = False
-        while not stop.is_set():
-            service.step()
-            service.settle(upkeep)
-            if consumer.connected and not ready:
-                ready = True
-                _say_ready(settings, journal)
+        try:
+            while not stop.is_set():
+                service.step()
+                service.settle(upkeep)
+                if consumer.connected and not ready:
+                    ready = True
+                    _say_ready(settings, journal)
+        except SessionTakenError as error:
+            # One journal has one owner, so whoever took our session writes another one.
+            with journal.transaction():
+                key = StreamKey("", settings.shard, journal.journal_id)
+                journal.incident("two-journals", key, 0, str(error), clock.now_ms())
+            raise
 
 
 def _start_forwarding(settings: IngestSettings, clock: Clock, stack: ExitStack) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest import quarantine
 from ingest.intake import Intake
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
@@ -225,7 +226,7 @@ def test_a_second_ingest_on_the_same_journal_says_who_has_it(broker, start_inges
 
 @pytest.mark.real
 def test_against_mosquitto_a_second_ingest_with_the_same_name_makes_the_first_one_exit(
-    mosquitto, start_ingest, tmp_path
+    mosquitto, start_ingest, journal, tmp_path
 ):
     first = start_ingest(mosquitto.port)
     config = first.config.read_text().replace(str(tmp_path / "data"), str(tmp_path / "other"))
@@ -238,6 +239,9 @@ def test_against_mosquitto_a_second_ingest_with_the_same_name_makes_the_first_on
     try:
         assert first.process.wait(10) == 1
         assert "another client connected" in first.log.read_text()
+        (row,) = quarantine.rows(journal)
+        assert (row.what, row.gateway, row.stream) == ("incident", "main", JournalReader(journal).journal_id)
+        assert row.reason.startswith("two-journals: another client connected")
     finally:
         second.terminate()
         second.wait(10)
