@@ -64,7 +64,7 @@ def compute_so_far(project: ProjectSettings, reader: JournalReader, period: Peri
 
 def _evidence(reader: JournalReader, project: ProjectSettings, period: PeriodSettings) -> Evidence:
     window = evidence_window(project, period)
-    return collect(stored.data for stored in reader.records(project.id, window.start_ms, window.end_ms))
+    return collect((stored.data for stored in reader.records(project.id, window.start_ms, window.end_ms)), judged=True)
 
 
 def main(settings: ComputeSettings) -> None:

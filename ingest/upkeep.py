@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY_S: Final = 600.0
 _CHECK_PAUSE_S: Final = 0.01
 """Between two MiB of a check, so that the disk is there for commits."""
-_SWEEP_ROWS: Final = 32
 _SWEEP_EVERY_MS: Final = 50
+_SWEEP_MS: Final = 5
+"""How long taking rows out of the journal may hold up an ack; how many rows that is, the last time tells [ms]."""
+_LEAST_ROWS, _MOST_ROWS = 8, 1024
 
 
 class _StoppedError(Exception):
@@ -47,6 +49,7 @@ class Upkeep:
         self._stop = stop
         self._built: Verified | None = None
         self._sweep_ms = 0
+        self._rows = _LEAST_ROWS
         self._swept = False
         self.bad_months: tuple[str, ...] = ()
         """Closed months whose file is missing or was changed."""
@@ -107,4 +110,6 @@ class Upkeep:
             self._swept = not journal.closed.to_sweep()
             if not self._swept:
                 with journal.transaction():
-                    journal.closed.sweep(_SWEEP_ROWS)
+                    journal.closed.sweep(self._rows)
+                slow = self._clock.mono_ms() - now_ms > _SWEEP_MS
+                self._rows = max(_LEAST_ROWS, self._rows // 2) if slow else min(_MOST_ROWS, self._rows * 5 // 4)

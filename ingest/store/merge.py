@@ -5,8 +5,7 @@ In go chunks in any order (from readings, from gap records, from records that th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +29,13 @@ Home = tuple[str, str, str]
 """A stream with its site and gateway: the ULID alone is not enough, for a gateway draws it itself."""
 
 
-class Chunk(NamedTuple):
-    """Some rows of a series that came from one record. A tuple: of the many that are made, each costs a third so."""
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows of a series, of one stream and read with one binding."""
 
     home: Home
-    seq: int
-    """The record's number in its stream."""
+    seq: Int64Array
+    """For each row, its record's number in its stream."""
     time_ms: Int64Array
     value: Int64Array
     quality: UInt8Array
@@ -43,7 +43,7 @@ class Chunk(NamedTuple):
     received_ms: Int64Array
     raw_text: NDArray[np.object_]
     binding: Binding
-    synced: bool
+    synced: BoolArray
     rank: int | None
     """None for readings, whose rank follows from their quality."""
 
@@ -63,7 +63,8 @@ def absent(home: Home, seq: int, binding: Binding, from_ms: int, to_ms: int, qua
     slots = _due(from_ms, to_ms, binding.interval_ms)
     codes = np.full(len(slots), quality, np.uint8)
     none = np.full(len(slots), "", object)
-    return Chunk(home, seq, slots, np.zeros_like(slots), codes, slots, slots, none, binding, synced=False, rank=rank)
+    seqs, never = np.full(len(slots), seq, np.int64), np.zeros(len(slots), np.bool_)
+    return Chunk(home, seqs, slots, np.zeros_like(slots), codes, slots, slots, none, binding, never, rank)
 
 
 def without_slots_ahead(chunks: Sequence[Chunk], after: Mapping[Home, tuple[Home, int]]) -> list[Chunk]:
@@ -80,7 +81,8 @@ def without_slots_ahead(chunks: Sequence[Chunk], after: Mapping[Home, tuple[Home
     firsts: dict[Home, int] = {}
     for chunk in chunks:
         if chunk.rank is None:
-            firsts[chunk.home] = min(int(chunk.time_ms[0]), firsts.get(chunk.home, int(chunk.time_ms[0])))
+            first_ms = int(chunk.time_ms.min())
+            firsts[chunk.home] = min(first_ms, firsts.get(chunk.home, first_ms))
     from_ms: dict[Home, tuple[int, int]] = {}
     for home, first_ms in firsts.items():
         seen = {home}
@@ -98,11 +100,11 @@ def without_slots_ahead(chunks: Sequence[Chunk], after: Mapping[Home, tuple[Home
 
 
 def _without_values(chunk: Chunk, from_ms: int, known: int) -> Chunk:
-    if chunk.rank is not None or chunk.seq > known:
+    if chunk.rank is not None:
         return chunk
-    ahead = chunk.time_ms >= from_ms
+    ahead = (chunk.time_ms >= from_ms) & (chunk.seq <= known)
     quality = np.where(ahead, np.uint8(Quality.CLOCK), chunk.quality)
-    return chunk._replace(value=np.where(ahead, 0, chunk.value), quality=quality)
+    return replace(chunk, value=np.where(ahead, 0, chunk.value), quality=quality)
 
 
 def merge(point: str, measurand: str, chunks: Sequence[Chunk]) -> Series:
@@ -127,7 +129,7 @@ def merge(point: str, measurand: str, chunks: Sequence[Chunk]) -> Series:
         quality=np.concatenate([chunk.quality for chunk in chunks]),
         sent_ms=np.concatenate([chunk.sent_ms for chunk in chunks]),
         received_ms=np.concatenate([chunk.received_ms for chunk in chunks]),
-        synced=np.repeat([chunk.synced for chunk in chunks], lengths),
+        synced=np.concatenate([chunk.synced for chunk in chunks]),
         binding=np.repeat(np.array([places[id(chunk.binding)] for chunk in chunks], np.int32), lengths),
         raw_text=np.concatenate([chunk.raw_text for chunk in chunks]),
     )

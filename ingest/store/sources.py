@@ -53,7 +53,7 @@ class JournalSource:
         Raises:
             JournalError: when the journal cannot be read.
         """
-        whole = collect(stored.data for stored in self._reader.records(project, start_ms, end_ms))
+        whole = collect((stored.data for stored in self._reader.records(project, start_ms, end_ms)), judged=True)
         inside = {key: cut(series, start_ms, end_ms) for key, series in whole.by_key.items()}
         return replace(whole, by_key={key: series for key, series in inside.items() if len(series)})
 
