@@ -74,6 +74,8 @@ class InfluxSettings(_Settings):
     """Holds the password (1.x with authentication)."""
     ca_file: Path | None = None
     """Certificates that the server's must descend from, for an https address; the system's when absent."""
+    results_file: Path | None = None
+    """compute's results.sqlite; its results are copied too, one point an hour and project."""
 
 
 class MetricsSettings(_Settings):
@@ -148,6 +150,7 @@ SAMPLE = """\
 # username = "ingest"                  # 1.x with authentication
 # password_file = "keys/influxdb.password"
 # ca_file = "keys/ca.pem"              # for https; default: the system's certificates
+# results_file = "data/compute/results.sqlite" # compute's results are copied too
 
 # [metrics]                            # /healthz, /readyz, /metrics; absent: nobody listens
 # host = "127.0.0.1"

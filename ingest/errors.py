@@ -9,6 +9,7 @@ IngestError
 ├── AdoptError              `ingest adopt` asked for something that makes no sense
 ├── MetricsError            the address for metrics cannot be had
 ├── BackupError             `ingest backup` found damage, or nothing to copy
+├── ResultsError            compute's results cannot be read
 ├── SessionTakenError       another client connected under this shard's client id
 └── InfluxError             InfluxDB did not take what was written; the base is retryable
     └── InfluxRejectedError some, or none, of the lines were written (HTTP 400); sending the same again is useless
@@ -55,6 +56,10 @@ class MetricsError(IngestError):
 
 class BackupError(IngestError):
     """A journal that cannot be copied; the backup before this one is still there."""
+
+
+class ResultsError(IngestError):
+    """compute's results.sqlite cannot be read as such."""
 
 
 class SessionTakenError(IngestError):

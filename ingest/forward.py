@@ -18,6 +18,7 @@ from typing import Self
 
 from ingest.errors import InfluxError, InfluxRejectedError
 from ingest.lines import Lines, Plan, Row, Span, lines_of, plan_of, spans_of
+from ingest.results import Results
 from ingest.store.influx import Writer
 from ingest.store.reader import JournalReader, StoredRecord
 from metering.clock import Clock
@@ -76,7 +77,9 @@ class Batch:
 class Forwarder:
     """Forwards one journal into one InfluxDB. Use it with `with`."""
 
-    def __init__(self, reader: JournalReader, writer: Writer, cursor_path: Path, clock: Clock) -> None:
+    def __init__(
+        self, reader: JournalReader, writer: Writer, cursor_path: Path, clock: Clock, results: Results | None = None
+    ) -> None:
         """Keep the parts; nothing is opened.
 
         Args:
@@ -84,7 +87,9 @@ class Forwarder:
             writer: InfluxDB.
             cursor_path: a small SQLite file of our own: how far we are, and lines that InfluxDB does not take.
             clock: when a line was held.
+            results: what compute made of it, when that is forwarded too.
         """
+        self._results = results
         self._reader = reader
         self._writer = writer
         self._cursor_path = cursor_path
@@ -138,6 +143,8 @@ class Forwarder:
                 with self:
                     while not stop.is_set():
                         busy = self.step()
+                        if self._results is not None:
+                            self._results.step()
                         wait_s = _FIRST_WAIT_S
                         if not busy:
                             stop.wait(_POLL_S)

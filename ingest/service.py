@@ -21,6 +21,7 @@ from ingest.consumer import Consumer, Message
 from ingest.errors import JournalFullError, SessionTakenError
 from ingest.forward import Forwarder
 from ingest.intake import Intake, Outcome
+from ingest.results import Results
 from ingest.store.influx import LazyWriter
 from ingest.store.journal import Journal, StreamKey
 from ingest.store.reader import JournalReader
@@ -209,7 +210,7 @@ def run(settings: IngestSettings, stop: threading.Event | None = None) -> None:
     with ExitStack() as stack:
         journal = stack.enter_context(Journal.open(settings.journal_path, clock.now_ms()))
         ulid = journal.begin_run(clock.now_ms())
-        if replayed := len(replay.everything(journal, clock.now_ms())):
+        if replayed := len(replay.everything(journal, keys.ring, clock.now_ms())):
             log.info("%d held records can be used now", replayed)
         consumer = Consumer(settings.broker, settings.shard, clock, journal.journal_id, ulid)
         stack.callback(consumer.close)
@@ -247,7 +248,9 @@ def _start_forwarding(settings: IngestSettings, clock: Clock, stack: ExitStack) 
         return
     end = threading.Event()
     reader = JournalReader(settings.journal_path)
-    forwarder = Forwarder(reader, LazyWriter(settings.influxdb), settings.forward_path, clock)
+    writer, results_file = LazyWriter(settings.influxdb), settings.influxdb.results_file
+    results = None if results_file is None else Results(results_file, writer)
+    forwarder = Forwarder(reader, writer, settings.forward_path, clock, results)
     thread = threading.Thread(target=forwarder.run, args=(end,), name="forward")
     thread.start()
     stack.callback(thread.join)
