@@ -30,16 +30,17 @@ RTU = [BusKind.RTU, BusKind.RTU_OVER_TCP]
 
 
 @asynccontextmanager
-async def reading(kind: BusKind, bus: Bus, port: int, clock, units=UNITS, **settings):
+async def reading(kind: BusKind, bus: Bus, port: int, clock):
     """A line to the bus; gives it and its way in."""
     ways: dict[BusKind, Callable] = {BusKind.RTU: lambda: Port(bus), BusKind.TCP: lambda: Gateway(bus, port)}
     async with ways.get(kind, lambda: Converter(bus, port))() as way:
         if kind is BusKind.RTU:
-            where = BusSettings(name="bus", kind=kind, path=way.path, baud=115_200, **settings)
+            where = BusSettings(name="bus", kind=kind, path=way.path, baud=115_200)
         else:
-            where = BusSettings(name="bus", kind=kind, host="127.0.0.1", port=port, **settings)
-        async with Line(where, units, clock) as line:
-            assert (await line.read(2, 3, 20, 4)).words == words_of(2, 3, 20, 4)  # the line is in step
+            where = BusSettings(name="bus", kind=kind, host="127.0.0.1", port=port)
+        async with Line(where, UNITS, clock) as line:
+            for unit in (2, 3):  # they are in step
+                assert (await line.read(unit, 3, 20, 4)).words == words_of(unit, 3, 20, 4)
             yield line, way
 
 
@@ -88,7 +89,7 @@ ONE_ANSWER = {
     **{f"exception {code}": (exception(code), Quality.EXCEPTION) for code in (1, 2, 3, 4, 6)},
     **{f"exception {code}": (exception(code), Quality.NO_ANSWER) for code in (10, 11)},
 }
-SAID_BY_OTHERS = {"stuck to the one before", "stuck to the next"}
+SAID_BY_OTHERS = {"stuck to the one before", "stuck to the one before of another unit", "stuck to the next"}
 
 
 @pytest.mark.parametrize("kind", RTU)
@@ -369,7 +370,6 @@ def test_what_another_master_asked_a_slow_unit_is_not_our_answer_although_ours_i
     async def live() -> None:
         bus = Bus()
         async with reading(BusKind.RTU, bus, free_port(), clock) as (line, _):
-            assert (await line.read(3, 3, 20, 4)).words == words_of(3, 3, 20, 4)
             theirs, ours = (3, 3, 500, 2), (3, 3, 0, 2)
 
             def slow(request: bytes, answer: bytes) -> list[tuple[float, bytes]]:
@@ -385,6 +385,20 @@ def test_what_another_master_asked_a_slow_unit_is_not_our_answer_although_ours_i
             await bus.all_said()
             assert (await line.read(2, 3, 0, 2)).words == words_of(2, 3, 0, 2)
             assert (await line.read(*ours)).words is None
+
+    asyncio.run(live())
+
+
+def test_another_master_that_asks_while_we_prove_a_unit_in_step_leaves_it_unproved(clock):
+    async def live() -> None:
+        theirs, bus = framed(struct.pack(">BBHH", 2, 3, 500, 2)), Bus()
+        bus.disturb = lambda request, answer: [(0.0, theirs + answer if request[5] != 2 else answer_to(theirs))]
+        async with Port(bus) as port:
+            where = BusSettings(name="bus", kind=BusKind.RTU, path=port.path, baud=115_200)
+            async with Line(where, UNITS, clock) as line:
+                assert (await line.read(*WANTED)).words is None
+                bus.disturb = None
+                await recovers(line, clock)
 
     asyncio.run(live())
 
