@@ -106,7 +106,7 @@ class Intake:
         False means nothing: `_take` looks at the record from the start, and it alone says no.
         """
         plain, header, key = authentic.plain, authentic.header, authentic.key
-        if plain is None:
+        if plain is None or authentic.by_former_key:
             return False
         head = self._journal.head(key)
         if (header.seq, header.prev) != (head.seq + 1, head.digest):

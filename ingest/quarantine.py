@@ -12,6 +12,7 @@ from ingest.config import IngestSettings
 from ingest.replay import Replayed
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
+from metering.keys import KeyRing
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +98,9 @@ def replay_held(settings: IngestSettings) -> tuple[list[Replayed], int]:
 
     Raises:
         JournalInUseError: when ingest is running; it does the same at its start, and when a birth comes.
+        KeyFileError: when the list of keys cannot be read.
     """
     now_ms = settings.clock.build().now_ms()
     with Journal.open(settings.journal_path, now_ms) as journal:
-        done = replay.everything(journal, now_ms)
+        done = replay.everything(journal, KeyRing.load(settings.keys_file), now_ms)
     return done, len(JournalReader(settings.journal_path).all_held())

@@ -13,9 +13,13 @@ from ingest.store.readings import chain_end
 from ingest.validate import Authentic, StreamView
 from metering import record
 from metering.errors import RecordError
+from metering.keys import KeyRing
+from metering.topics import log_topic
 
 _PAGE = 32
 """At most 1 MiB each."""
+_Held = tuple[int, bytes, str, int]
+"""The journal's `id` of a record, its bytes, why it is held, when it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +31,27 @@ class Replayed:
     digest: str
 
 
-def everything(journal: Journal, now_ms: int) -> list[Replayed]:
+def everything(journal: Journal, ring: KeyRing, now_ms: int) -> list[Replayed]:
     """Look at every held record again, one transaction a page.
 
     Args:
         journal: open for writing.
+        ring: the keys that are trusted: a former key may turn out to have counted when a record came.
         now_ms: when this is done [ms since the Unix epoch].
     """
     found: list[Replayed] = []
     for page in _pages(journal, None):
         with journal.transaction():
-            found += _page(journal, page, now_ms)
+            found += _page(journal, page, ring, now_ms)
     return found
 
 
 def stream(journal: Journal, key: StreamKey, now_ms: int) -> list[Replayed]:
-    """Look at the held records of one stream again, in the caller's transaction."""
-    return [done for page in _pages(journal, key) for done in _page(journal, page, now_ms)]
+    """Look at the held records of one stream again, in the caller's transaction; those by a former key stay held."""
+    return [done for page in _pages(journal, key) for done in _page(journal, page, KeyRing(()), now_ms)]
 
 
-def _pages(journal: Journal, key: StreamKey | None) -> Iterator[list[tuple[int, bytes]]]:
+def _pages(journal: Journal, key: StreamKey | None) -> Iterator[list[_Held]]:
     for of_births in (True, False):  # readings are judged by their birth, which may be held too
         after = 0
         while page := journal.held_after(after, _PAGE, key, births=of_births):
@@ -54,9 +59,21 @@ def _pages(journal: Journal, key: StreamKey | None) -> Iterator[list[tuple[int, 
             after = page[-1][0]
 
 
-def _page(journal: Journal, page: list[tuple[int, bytes]], now_ms: int) -> list[Replayed]:
+def _page(journal: Journal, page: list[_Held], ring: KeyRing, now_ms: int) -> list[Replayed]:
     known: dict[str, record.Birth] = {}
-    return [done for row_id, data in page if (done := _look(journal, row_id, data, known, now_ms)) is not None]
+    return [
+        done
+        for row_id, data, reason, received_ms in page
+        if reason != validate.KEY_RETIRED or _counted(data, ring, received_ms)
+        if (done := _look(journal, row_id, data, known, now_ms)) is not None
+    ]
+
+
+def _counted(data: bytes, ring: KeyRing, received_ms: int) -> bool:
+    """Whether the key of a record counted when it came, by what is known of keys today."""
+    topic = log_topic(record.parse_header(record.split(data).text).gateway_id)
+    found = validate.authenticate(topic, data, ring, received_ms)
+    return isinstance(found, Authentic) and not found.by_former_key
 
 
 def _look(journal: Journal, row_id: int, data: bytes, known: dict[str, record.Birth], now_ms: int) -> Replayed | None:

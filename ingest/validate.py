@@ -22,6 +22,8 @@ from metering.keys import KeyEntry, KeyRing, Role
 from metering.topics import gateway_of
 
 HORIZON = "horizon"
+KEY_RETIRED = "key-retired"
+"""Why a record is held that a gateway signed with its former key."""
 EARLIEST_SLOT_MS = 1_262_304_000_000
 """2010-01-01: a slot before it was drawn from a clock that nobody had set [ms since the Unix epoch]."""
 FARTHEST_AHEAD_MS = 366 * DAY_MS
@@ -50,6 +52,8 @@ class Authentic:
     """The exact bytes."""
     plain: decode.Plain | None = None
     """What they say, when they are readings that are plainly right in themselves."""
+    by_former_key: bool = False
+    """The gateway has another key now, and this one was retired."""
 
     @property
     def key(self) -> StreamKey:
@@ -122,6 +126,8 @@ class Claim:
     plain: decode.Plain | None
     keys: tuple[KeyEntry, ...]
     """Those of the gateway that counted when the record came."""
+    former_keys: tuple[KeyEntry, ...]
+    """Those that had been retired by then."""
 
 
 def authenticate(topic: str, data: bytes, ring: KeyRing, at_ms: int) -> Authentic | Refusal:
@@ -151,18 +157,21 @@ def claimed(topic: str, data: bytes, ring: KeyRing, at_ms: int) -> Claim | Refus
     if not valid:
         why = "; ".join(filter(None, refusals)) or "not enrolled"
         return Refusal("unknown-key", f"gateway key {header.gateway_id}: {why}")
-    return Claim(topic, data, parts, header, plain, valid)
+    former = tuple(entry for entry in entries if entry.retired(at_ms))
+    return Claim(topic, data, parts, header, plain, valid, former)
 
 
 def proved(claim: Claim) -> Authentic | Refusal:
     """Check the signature, which costs more than all the rest and runs beside other threads."""
     wrong = [_wrong_signature(claim.parts, entry) for entry in claim.keys]
-    if all(wrong):
+    by_former_key = all(wrong) and not all(_wrong_signature(claim.parts, entry) for entry in claim.former_keys)
+    if all(wrong) and not by_former_key:
         return Refusal("bad-signature", "; ".join(filter(None, wrong)))
     gateway = claim.header.gateway_id
     if gateway_of(claim.topic) != gateway:
         return Refusal("wrong-topic", f"signed by {gateway}, but sent to {claim.topic}")
-    return Authentic(claim.header, claim.parts.text, record.digest_of(claim.data), claim.data, claim.plain)
+    digest = record.digest_of(claim.data)
+    return Authentic(claim.header, claim.parts.text, digest, claim.data, claim.plain, by_former_key)
 
 
 def _wrong_signature(parts: note.Note, entry: KeyEntry) -> str | None:
@@ -205,7 +214,7 @@ def decide(authentic: Authentic, body: record.Record | RecordError, view: Stream
         return Decision(Action.IGNORE)
     if seq > view.head.seq + 1:
         return Decision(Action.AHEAD)
-    held = unusable(body, view)
+    held = KEY_RETIRED if authentic.by_former_key else unusable(body, view)
     end = _end(authentic, body)
     if seq == view.head.seq + 1:
         if authentic.header.prev != view.head.digest:

@@ -79,6 +79,11 @@ class KeyEntry(BaseModel):
                 return f"{what} at {end.isoformat()}"
         return None
 
+    def retired(self, at_ms: int) -> bool:
+        """Whether the key has expired or was revoked by an instant [ms since the Unix epoch], and was never stolen."""
+        ends = [end for end in (self.valid_until, self.revoked_at) if end is not None]
+        return self.compromised_since is None and any(at_ms >= _ms(end) for end in ends)
+
 
 def _ms(moment: datetime) -> int:
     return round(moment.timestamp() * 1000)

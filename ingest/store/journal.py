@@ -292,9 +292,18 @@ class Journal:
         )
         return self._db.execute(sql, (gateway.site, gateway.gateway, limit)).fetchall()
 
-    def held_after(self, cursor: int, limit: int, key: StreamKey | None, *, births: bool) -> list[tuple[int, bytes]]:
-        """The next held records in order of arrival, of one stream or of all: their `id` and exact bytes."""
-        sql = "SELECT id, bytes FROM records WHERE status = 'held' AND id > ? AND (kind = 'birth') = ?"
+    def held_after(
+        self, cursor: int, limit: int, key: StreamKey | None, *, births: bool
+    ) -> list[tuple[int, bytes, str, int]]:
+        """The next held records in order of arrival, of one stream or of all.
+
+        Returns:
+            Of each its `id`, its exact bytes, why it is held, and when it came [ms since the Unix epoch].
+        """
+        sql = (
+            "SELECT id, bytes, reason, received_ms FROM records"
+            " WHERE status = 'held' AND id > ? AND (kind = 'birth') = ?"
+        )
         if key is not None:
             sql += " AND site = ? AND gateway = ? AND stream = ?"
         values = (cursor, births, *(key.row if key is not None else ()), limit)

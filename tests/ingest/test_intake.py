@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from datetime import UTC, datetime
 
 import pytest
 
@@ -97,21 +96,6 @@ def test_a_key_of_another_role_signs_no_record(tmp_path, gateway):
     box = Box(tmp_path / "j.sqlite", ring)
     with box.journal:
         assert box.reasons(gateway, gateway.birth()) == ["unknown-key"]
-
-
-def test_a_revoked_key_counts_no_more_and_its_successor_does(tmp_path, gateway):
-    old, new = gateway.signer, keys.new_signer("farm/gw-1")
-    before = datetime.fromtimestamp(NOW_MS / 1000 - 1, UTC)
-    ring = KeyRing([
-        KeyEntry(id="farm/gw-1", role=Role.GATEWAY, public_key=str(old.verifier), revoked_at=before),
-        KeyEntry(id="farm/gw-1", role=Role.GATEWAY, public_key=str(new.verifier)),
-    ])  # fmt: skip
-    box = Box(tmp_path / "j.sqlite", ring)
-    with box.journal:
-        assert box.reasons(gateway, gateway.birth()) == ["bad-signature"]
-        gateway.new_stream()
-        gateway.signer = new
-        assert box.take(gateway, gateway.birth()) == [Action.APPEND]
 
 
 def test_during_a_rotation_both_valid_keys_count(tmp_path, gateway):

@@ -122,11 +122,11 @@ def test_while_a_month_is_closed_and_swept_every_reader_reads_what_it_read_befor
 
 
 @pytest.mark.parametrize("when", ["before", "built", "listed", "swept"])
-def test_a_held_record_can_be_used_later_whenever_its_month_is_closed(box, october, slot_ms, when):
+def test_a_held_record_can_be_used_later_whenever_its_month_is_closed(box, october, gateway, slot_ms, when):
 
     def release(now):
         if now == when:
-            assert [done.seq for done in replay.everything(box.journal, LATER_MS)] == [20]
+            assert [done.seq for done in replay.everything(box.journal, gateway.ring, LATER_MS)] == [20]
 
     release("before")
     verified = box.build()

@@ -17,8 +17,9 @@ OLD = new_ulid(NOW_MS)
 
 
 @pytest.fixture
-def settings(tmp_path):
-    return IngestSettings(data_dir=tmp_path)
+def settings(tmp_path, gateway):
+    (tmp_path / "keys.toml").write_text(gateway.ring.to_toml())
+    return IngestSettings(data_dir=tmp_path, keys_file=tmp_path / "keys.toml")
 
 
 def test_everything_that_was_not_appended_is_listed(settings, gateway):

@@ -24,7 +24,7 @@ def box(tmp_path, gateway):
 
 class Box:
     def __init__(self, path, gateway) -> None:
-        self.path, self._gateway = path, gateway
+        self.path, self._gateway, self.ring = path, gateway, gateway.ring
         self.reader = JournalReader(path)
 
     def take(self, *records: bytes, gateway=None) -> None:
@@ -34,7 +34,7 @@ class Box:
 
     def replay(self) -> list[int]:
         with Journal.open(self.path, NOW_MS) as journal:
-            return [done.seq for done in replay.everything(journal, LATER_MS)]
+            return [done.seq for done in replay.everything(journal, self.ring, LATER_MS)]
 
     def statuses(self) -> dict[int, str | None]:
         return {row.seq: row.reason or row.status for row in self.reader.after(0, -1)}
