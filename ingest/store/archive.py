@@ -6,7 +6,9 @@ fast. Months are calendar months in UTC; a month that changed, because readings 
 
 import hashlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Final
 
 from ingest.errors import ArchiveError
 from ingest.store.archive_files import ArchiveFolder
@@ -19,13 +21,15 @@ from ingest.store.archive_layout import (
     interval_of,
     months_in,
 )
-from ingest.store.archive_read import ArchivedMonth, bind_again, births_of, joined
+from ingest.store.archive_read import ArchivedMonth, Rows, bind_again, births_of, joined
 from ingest.store.archive_write import PYARROW, month_files
 from ingest.store.readings import Evidence, Excluded, Key, Run
 from ingest.store.series import Binding, Series
 from metering import record
 from metering.devicemap import DeviceMap, parse_device_map
 from metering.interval import Interval
+
+_THREADS: Final = 2
 
 
 class Archive:
@@ -49,10 +53,12 @@ class Archive:
         Raises:
             ArchiveError: when a month of it is not archived yet, or a file cannot be read.
         """
-        entries = self._entries(project, Interval(start_ms, end_ms))
-        months = [self._open(project, entry) for entry in entries]
-        keys = sorted({key for month in months for key in month.keys()})  # noqa: SIM118 - not a dict
-        series = {key: self._series(project, months, entries, key, Interval(start_ms, end_ms)) for key in keys}
+        span = Interval(start_ms, end_ms)
+        entries = self._entries(project, span)
+        months = self._read(project, entries, None)
+        keys = sorted({key for month in months for key in month})
+        # Taken out one by one: what is joined need not be held twice.
+        series = {key: joined(key, [month.pop(key) for month in months if key in month], span) for key in keys}
         told = [births_of(self.folder.file(project, entry.births)) for entry in entries]
         births, horizons = _parsed(data for records, _ in told for data in records)
         return Evidence(
@@ -71,9 +77,9 @@ class Archive:
         Raises:
             ArchiveError: as `evidence`.
         """
-        entries = self._entries(project, Interval(start_ms, end_ms))
-        months = [self._open(project, entry) for entry in entries]
-        return self._series(project, months, entries, (point, measurand), Interval(start_ms, end_ms))
+        span, key = Interval(start_ms, end_ms), (point, measurand)
+        months = self._read(project, self._entries(project, span), key)
+        return joined(key, [month[key] for month in months if key in month], span)
 
     def put(
         self,
@@ -117,22 +123,20 @@ class Archive:
             )
         return [manifest.months[month] for month in wanted if month in manifest.months]
 
-    def _open(self, project: str, entry: MonthEntry) -> ArchivedMonth:
-        return ArchivedMonth(self.folder.file(project, entry.readings), self.folder.file(project, entry.polls))
+    def _read(self, project: str, entries: list[MonthEntry], only: Key | None) -> list[dict[Key, Rows]]:
+        """Read months, as many at a time as there are threads: decoding and digests hold no lock."""
 
-    def _series(
-        self, project: str, months: list[ArchivedMonth], entries: list[MonthEntry], key: Key, span: Interval
-    ) -> Series:
-        parts = []
-        for month, entry in zip(months, entries, strict=True):
+        def read(entry: MonthEntry) -> dict[Key, Rows]:
+            month = ArchivedMonth(self.folder.file(project, entry.readings), self.folder.file(project, entry.polls))
 
-            def binding(bound: BoundPart, register: str, births: FileEntry = entry.births) -> Binding:
-                return self._binding(project, births, bound, register)
+            def bind(bound: BoundPart, register: str) -> Binding:
+                return self._binding(project, entry.births, bound, register)
 
-            rows = month.rows(key, binding)
-            if rows is not None:
-                parts.append(rows)
-        return joined(key, parts, span)
+            wanted = [key for key in month.keys() if only in {None, key}]  # noqa: SIM118 - not a dict
+            return {key: month.rows(key, bind) for key in wanted}
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            return list(pool.map(read, entries))
 
     def _binding(self, project: str, births: FileEntry, bound: BoundPart, name: str) -> Binding:
         found = self._bindings.get((bound, name))

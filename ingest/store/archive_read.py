@@ -104,15 +104,13 @@ class ArchivedMonth:
         """Every (point, measurand) that it holds."""
         return tuple(self._series)
 
-    def rows(self, key: Key, bind: Bind) -> Rows | None:
-        """Read one series; None when the month has none.
+    def rows(self, key: Key, bind: Bind) -> Rows:
+        """Read one series.
 
         Args:
-            key: its point and measurand.
+            key: one of `keys`.
             bind: makes a binding again.
         """
-        if key not in self._series:
-            return None
         start, part = self._series[key]
         bindings = tuple(bind(self._bounds[place], name) for place, name in part.registers.items())
         scaling = any(bound.register.scale_register is not None for bound in bindings)
@@ -195,7 +193,7 @@ def joined(key: Key, months: Sequence[Rows], span: Interval) -> Series:
     if not parts:
         return empty_series(*key)
     known = tuple(dict.fromkeys(bound for part in parts for bound in part.bindings))
-    places = [np.array([known.index(bound) for bound in part.bindings], np.int32)[part.binding] for part in parts]
+    places = [_numbered(part, known) for part in parts]
     rows = Rows(
         time_ms=np.concatenate([part.time_ms for part in parts]),
         value=np.concatenate([part.value for part in parts]),
@@ -225,6 +223,12 @@ def joined(key: Key, months: Sequence[Rows], span: Interval) -> Series:
         raw_text=("",) * len(rows.time_ms),
         steps=rows.steps,
     )
+
+
+def _numbered(rows: Rows, known: Sequence[Binding]) -> NDArray[np.int32]:
+    """What the rows were read with, as places among those of all months."""
+    places = np.array([known.index(bound) for bound in rows.bindings], np.int32)
+    return np.full(len(rows.time_ms), places[0]) if len(places) == 1 else places[rows.binding]
 
 
 def _spoken(rows: Rows) -> Rows:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -49,7 +50,13 @@ def month_files(evidence: Evidence, births: Iterable[bytes], span: Interval) -> 
         births: the births that its readings were read with, and horizons, as exact bytes.
         span: the month.
     """
-    readings, polls = _Writer(_READINGS, _READINGS_PACKED), _Writer(_POLLS, _POLLS_PACKED)
+    # Parquet is written without Python's lock: meanwhile the next series is made ready.
+    with ThreadPoolExecutor(1) as pool:
+        return _month_files(evidence, births, span, pool)
+
+
+def _month_files(evidence: Evidence, births: Iterable[bytes], span: Interval, pool: ThreadPoolExecutor) -> MonthFiles:
+    readings, polls = _Writer(_READINGS, _READINGS_PACKED, pool), _Writer(_POLLS, _POLLS_PACKED, pool)
     blocks = _Blocks(polls)
     parts = []
     for measurand, point in sorted((measurand, point) for point, measurand in evidence.by_key):
@@ -62,7 +69,7 @@ def month_files(evidence: Evidence, births: Iterable[bytes], span: Interval) -> 
                 SeriesPart(measurand=measurand, point=point, rows=len(series), polls=block, registers=registers)
             )
     told = [(record.parse(data), data) for data in births]
-    table = _Writer(_BIRTHS, {})
+    table = _Writer(_BIRTHS, {}, pool)
     streams, kinds = ([parsed.stream for parsed, _ in told], [parsed.kind for parsed, _ in told])
     numbers, exact = pa.array([parsed.seq for parsed, _ in told]), pa.array([data for _, data in told])
     table.add(len(told), [_names(streams), numbers, _names(kinds), exact])
@@ -201,10 +208,12 @@ class _Blocks:
 
 
 def _shared(binding: Binding) -> BoundPart:
-    return BoundPart(
+    return BoundPart.model_construct(
         group=binding.group,
         device=binding.device,
-        meter=record.MeterPart(make=binding.meter.make, model=binding.meter.model, serial=binding.meter.serial),
+        meter=record.MeterPart.model_construct(
+            make=binding.meter.make, model=binding.meter.model, serial=binding.meter.serial
+        ),
         map=binding.map_digest,
         unit_id=binding.unit_id,
         interval_ms=binding.interval_ms,
@@ -225,8 +234,10 @@ def _same_polls(one: Series, other: Series) -> bool:
 class _Writer:
     """Collects columns and writes them, one row group after the other, into memory."""
 
-    def __init__(self, schema: pa.Schema, packed: dict[str, str]) -> None:
+    def __init__(self, schema: pa.Schema, packed: dict[str, str], pool: ThreadPoolExecutor) -> None:
         self._schema = schema
+        self._pool = pool
+        self._under_way: Future[None] | None = None
         self._sink = pa.BufferOutputStream()
         self._writer = pq.ParquetWriter(
             self._sink,
@@ -254,20 +265,26 @@ class _Writer:
         table = pa.concat_tables(self._held)
         if len(self._held) > 1:
             table = table.unify_dictionaries().combine_chunks()
-        self._writer.write_table(table, row_group_size=len(table) or None)
+        self._wait()
+        self._under_way = self._pool.submit(self._writer.write_table, table, row_group_size=len(table))
         self._held, self._held_rows = [], 0
+
+    def _wait(self) -> None:
+        if self._under_way is not None:
+            self._under_way.result()
 
     def bytes(self, meta: ArchivePart) -> tuple[bytes, int]:
         """End the file; gives it, and how many rows it has."""
         if self._held_rows:
             self._flush()
+        self._wait()
         self._writer.add_key_value_metadata({META: meta.model_dump_json().encode()})
         self._writer.close()
         return self._sink.getvalue().to_pybytes(), self._rows
 
 
 def _one_name(name: str, rows: int) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([name]))
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, np.int32), pa.array([name]), safe=False)
 
 
 def _names(names: Sequence[str]) -> pa.DictionaryArray:

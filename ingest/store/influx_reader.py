@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from ingest.config import InfluxSettings
 from ingest.errors import InfluxError
 from ingest.store.archive_layout import interval_of, months_in
+from ingest.store.archive_read import Rows, joined
 from ingest.store.influx import Door, check
-from ingest.store.merge import Chunk, merge
 from ingest.store.readings import Evidence, Key
 from ingest.store.series import Binding, Int64Array, Meter, UInt8Array
-from ingest.store.sources import cut
 from metering.interval import Interval
 from metering.measurands import measurand
 from metering.quality import Quality
@@ -57,7 +56,7 @@ class InfluxSource:
         Args:
             settings: where InfluxDB is.
             site: the tag `site` of its readings.
-            declared: which points and measurands, and their meters; what is not declared is not read.
+            declared: which points and measurands, and their meters, in order of time; what is not declared is not read.
         """
         self._door = Door(settings)
         self._bucket = settings.bucket
@@ -70,11 +69,12 @@ class InfluxSource:
         Raises:
             InfluxError: when InfluxDB does not answer, or not with readings.
         """
-        chunks: dict[Key, list[Chunk]] = {}
+        asked = Interval(start_ms, end_ms)
+        rows: dict[Key, list[Rows]] = {}
         for one in self._declared:
-            for chunk in self._chunks(one, Interval(start_ms, end_ms)):
-                chunks.setdefault((one.point, one.measurand), []).append(chunk)
-        series = {key: cut(merge(*key, found), start_ms, end_ms) for key, found in chunks.items()}
+            rows.setdefault((one.point, one.measurand), []).extend(self._rows(one, asked))
+        found = {key: joined(key, parts, asked) for key, parts in rows.items()}
+        series = {key: one_series for key, one_series in found.items() if len(one_series)}
         seen = hashlib.sha256()
         for (point, name), one_series in sorted(series.items()):
             seen.update(f"{point}/{name}/{len(one_series)}\n".encode())
@@ -83,22 +83,17 @@ class InfluxSource:
             births=(), maps={}, digest=seen.hexdigest(), runs=(), excluded=(), horizons=(), by_key=series
         )  # fmt: skip
 
-    def _chunks(self, one: Declared, asked: Interval) -> Iterator[Chunk]:
+    def _rows(self, one: Declared, asked: Interval) -> Iterator[Rows]:
         """Ask month by month, so that no answer is large."""
-        span = Interval(
-            max(asked.start_ms, one.span.start_ms), max(min(asked.end_ms, one.span.end_ms), one.span.start_ms, 0)
-        )
+        start_ms = max(asked.start_ms, one.span.start_ms)
+        span = Interval(start_ms, max(start_ms, min(asked.end_ms, one.span.end_ms)))
         binding = _binding(one)
-        for month in months_in(span):
-            part = interval_of(month)
-            part = Interval(max(part.start_ms, span.start_ms), min(part.end_ms, span.end_ms))
+        for month in map(interval_of, months_in(span)):
+            part = Interval(max(month.start_ms, span.start_ms), min(month.end_ms, span.end_ms))
             time_ms, number = self._read(one, part)
             if len(time_ms):
                 value, quality = _quanta(number, measurand(one.measurand).quanta_per_unit)
-                no_words = np.full(len(time_ms), "", object)
-                yield Chunk(
-                    ("", self._site, ""), 0, time_ms, value, quality, time_ms, time_ms, no_words, binding, True, None
-                )  # fmt: skip
+                yield _one_row_a_slot(time_ms, value, quality, binding)
 
     def _read(self, one: Declared, span: Interval) -> tuple[Int64Array, NDArray[np.float64]]:
         field = _name(one.measurand)
@@ -141,6 +136,26 @@ class InfluxSource:
         answer = self._door.ask("GET", path, accept=accept)
         check(answer.status, answer.data.decode(errors="replace"), answer.headers.get("Retry-After"), self._door.url)
         return answer.data
+
+
+def _one_row_a_slot(time_ms: Int64Array, value: Int64Array, quality: UInt8Array, binding: Binding) -> Rows:
+    """Tags that we do not know of may give a slot several numbers: equal ones are one, unequal ones a conflict."""
+    order = np.argsort(time_ms, kind="stable")
+    time_ms, value, quality = time_ms[order], value[order], quality[order]
+    first = np.flatnonzero(np.diff(time_ms, prepend=time_ms[0] - 1))
+    differs = np.minimum.reduceat(value, first) != np.maximum.reduceat(value, first)
+    slots, none = time_ms[first], np.zeros(len(first), np.int64)
+    return Rows(
+        time_ms=slots,
+        value=np.where(differs, 0, value[first]),
+        quality=np.where(differs, np.uint8(Quality.CONFLICT), quality[first]),
+        sent_ms=slots,
+        received_ms=slots,
+        synced=np.ones(len(slots), np.bool_),
+        binding=none.astype(np.int32),
+        bindings=(binding,),
+        steps=none,
+    )
 
 
 def _quanta(number: NDArray[np.float64], quanta_per_unit: int) -> tuple[Int64Array, UInt8Array]:

@@ -19,6 +19,7 @@ BoolArray = NDArray[np.bool_]
 
 VALUED_CODES = np.array(sorted(VALUED), np.uint8)
 """The codes that come with a value."""
+_HAS_VALUE = np.isin(np.arange(256, dtype=np.uint8), VALUED_CODES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Series:
     @property
     def valued(self) -> BoolArray:
         """Where there is a value: quality ok or late-read."""
-        return np.isin(self.quality, VALUED_CODES)
+        return np.asarray(_HAS_VALUE[self.quality])
 
     @property
     def register(self) -> Register | None:
