@@ -16,13 +16,15 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from runkit.account import assert_every_due_slot_is_read_once_or_explained
 from runkit.box import FACTOR, STEP_MS, device, head
+from runkit.clocks import SetClock
 from runkit.process import Gateway
 
 from gateway.agent import Agent, run
 from gateway.config import GatewaySettings
 from gateway.errors import OutboxLockedError
+from gateway.rounds import Rounds
 from metering import ack, note
-from metering.clock import Clock, ClockState, ClockStatus, ScaledClock, monotonic_s
+from metering.clock import Clock, ClockState
 from metering.errors import KeyFileError
 from metering.keys import load_signer, new_signer, save_signer
 from metering.quality import Quality
@@ -239,6 +241,29 @@ def test_what_nobody_acknowledges_is_sent_again_by_the_next_run_as_the_same_byte
 
 
 @pytest.mark.usefixtures("in_a_hurry")
+def test_a_gateway_without_space_to_begin_a_stream_sends_what_waits_and_leaves_the_last_birth_to_be_seen(
+    meter, broker, make_site, wait_until, monkeypatch
+):
+    site = make_site(meter.port, broker.port, listening=False)
+    with site.running():
+        wait_until(lambda: len(meter.asked) >= 10)
+
+    async def wait_for_space(_rounds: Rounds) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Rounds, "begin", wait_for_space)
+    asked = len(meter.asked)
+    site.ingest.start()
+    with site.running():
+        wait_until(lambda: any(status["online"] for status in site.ingest.statuses))
+        wait_until(lambda: len(site.ingest.readings()) >= 5)
+        wait_until(lambda: site.ingest.statuses[-1]["outbox"]["unacknowledged_records"] == 0, timeout_s=20)
+    site.ingest.stop()
+    assert b"" not in site.ingest.births
+    assert len(meter.asked) == asked
+
+
+@pytest.mark.usefixtures("in_a_hurry")
 def test_an_ack_of_another_key_deletes_nothing_and_is_shown(meter, broker, make_site, wait_until):
     site = make_site(meter.port, broker.port)
     site.ingest.acking = False
@@ -339,25 +364,10 @@ def test_being_told_that_another_client_took_the_session_over_is_an_identity_con
         thread.join()
 
 
-class SteppedClock(ScaledClock):
-    """A scaled clock that a test can set, as an operator or a time service would."""
-
-    def __init__(self) -> None:
-        super().__init__(1_766_505_600_000, monotonic_s(), FACTOR)
-        self.offset_ms = 0
-        self.state = ClockState.SYNCHRONISED
-
-    def now_ms(self) -> int:
-        return super().now_ms() + self.offset_ms
-
-    def status(self) -> ClockStatus:
-        return ClockStatus(self.state, 0)
-
-
 def test_a_clock_set_back_stops_the_reading_until_it_has_passed_the_last_slot_and_leaves_a_gap(
     meter, broker, make_site, wait_until
 ):
-    site, clock = make_site(meter.port, broker.port), SteppedClock()
+    site, clock = make_site(meter.port, broker.port), SetClock(FACTOR)
     clock.state = ClockState.UNKNOWN
     with site.running(clock):
         wait_until(lambda: len(site.ingest.readings()) >= 3)
@@ -376,7 +386,7 @@ def test_a_clock_set_back_stops_the_reading_until_it_has_passed_the_last_slot_an
 def test_a_synchronised_clock_more_than_an_hour_behind_begins_a_new_stream_and_reads_on_at_once(
     meter, broker, make_site, wait_until
 ):
-    site, clock = make_site(meter.port, broker.port), SteppedClock()
+    site, clock = make_site(meter.port, broker.port), SetClock(FACTOR)
     clock.state, clock.offset_ms = ClockState.UNKNOWN, 24 * 60 * STEP_MS
     with site.running(clock):
         wait_until(lambda: len(site.ingest.readings()) >= 3)

@@ -18,7 +18,3 @@ class SetClock(ScaledClock):
 
     def status(self) -> ClockStatus:
         return ClockStatus(self.state, 0)
-
-    def true_ms(self) -> int:
-        """What it would show had nobody set it [ms since the Unix epoch]."""
-        return super().now_ms()
