@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,6 +19,7 @@ from ingest.store.archive_files import ArchiveFolder
 from ingest.store.archive_layout import interval_of, month_of, months_in
 from ingest.store.archive_write import _scaled
 from ingest.store.journal import Journal
+from ingest.store.merge import holes
 from ingest.store.reader import JournalReader
 from metering.interval import Interval
 from sakugen.cli.ingest import app
@@ -329,6 +331,16 @@ def test_a_month_ends_where_the_next_begins_also_over_the_years_end():
     assert interval_of("2024-02").length_ms == 29 * 86_400_000
     assert months_in(Interval(FEBRUARY_MS - 1, MARCH_MS)) == ["2026-01", "2026-02"]
     assert months_in(Interval(FEBRUARY_MS, FEBRUARY_MS)) == []
+
+
+@pytest.mark.parametrize(
+    ("slots", "missing"), [([10, 20, 30], []), ([5, 15, 25], [10, 20]), ([10, 20, 40], [30]), ([7], [])]
+)
+def test_a_due_slot_is_missed_even_when_rows_are_as_far_apart_as_they_should_be(slots, missing):
+    time_ms = np.array(slots, np.int64)
+    where, found = holes(time_ms, np.zeros(len(slots), np.int32), [SimpleNamespace(interval_ms=10)])
+    assert found.tolist() == missing
+    assert np.insert(time_ms, where, found).tolist() == sorted(slots + missing)
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
