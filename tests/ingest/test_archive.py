@@ -305,6 +305,30 @@ def test_scaling_values_loses_nothing_of_them(values, scale):
     assert np.array_equal(scaled * found, value)
 
 
+@pytest.mark.parametrize("rows", [1, 3, 7])
+def test_a_series_is_found_in_whatever_row_groups_it_lies(journal, gateway, take, target, monkeypatch, rows):
+    monkeypatch.setattr("ingest.store.archive_write._ROW_GROUP_ROWS", rows)
+    gateway.birth()
+    gateway.readings(1, 2, 3, 4, 5, energy=[1, 2, None, 4, 5])
+    gateway.new_stream()
+    gateway.birth()
+    gateway.readings(5, 6, energy=[5, 6])
+    take()
+    run(journal, target)
+    groups = {
+        path.parent.name: pq.read_metadata(path).num_row_groups for path in files(target) if "parquet" in path.name
+    }
+    assert groups["readings"] == (2 if rows < 7 else 1)
+    series = target.series("demo", *ENERGY, 0, MARCH_MS)
+    assert series.value.tolist() == [1000, 2000, 0, 4000, 5000, 6000]
+    assert target.series("demo", "ac", "active_power_w", 0, MARCH_MS).value.tolist() == [
+        50_000,
+        50_000,
+        0,
+        *[50_000] * 3,
+    ]
+
+
 def test_measurands_of_one_group_share_their_polls_until_one_of_them_differs(journal, gateway, take, target):
     gateway.birth()
     gateway.readings(1, 2)
