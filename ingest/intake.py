@@ -165,9 +165,9 @@ class Intake:
 
     def _shape_before(self, key: StreamKey, seq: int) -> decode.Shape | None:
         named = self._journal.birth_named_before(key, seq)
-        if named is None or named[1]:
+        if named is None:
             return None
-        digest = named[0]
+        digest, _ = named
         if digest not in self._shapes:
             birth, _ = self._birth_before(key, seq)
             if birth is None:

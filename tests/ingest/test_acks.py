@@ -71,6 +71,16 @@ def test_an_open_stream_is_acknowledged_every_minute(quiet):
     assert quiet.due(61_000) == [A]
 
 
+def test_each_of_several_open_streams_is_acknowledged_every_minute(quiet):
+    other = GatewayId("farm", "gw-2")
+    quiet.note([outcome(gateway=other)])
+    quiet.sent(other, 2000)
+    quiet.sent(A, 30_000)
+    assert quiet.due(61_999) == []
+    assert quiet.due(62_000) == [other]
+    assert quiet.due(90_000) == [other, A]
+
+
 def test_a_reconnect_makes_every_ack_due(quiet):
     quiet.ask([A, GatewayId("farm", "gw-2")])
     assert len(quiet.due(1001)) == 2
@@ -198,11 +208,11 @@ class Wire:
         self.messages = list(messages)
         self.connected, self.epoch, self.later_run = True, 0, None
         self.waits_s: list[float] = []
-        self.published = 0
+        self.published, self.free = 0, 10
 
     @property
     def room(self) -> int:
-        return 10 if self.connected else 0
+        return self.free if self.connected else 0
 
     def poll(self, timeout_s: float) -> list[Message]:
         self.waits_s.append(timeout_s)
@@ -250,3 +260,18 @@ def test_an_ack_that_waits_for_a_connection_does_not_keep_ingest_busy(tmp_path, 
         wire.connected = True
         service.step()
     assert (wire.waits_s[-1], wire.published) == (0, 2)
+
+
+def test_after_a_connect_acks_go_out_in_parts_and_reading_goes_on_between_them(tmp_path, gateway):
+    wire, clock = Wire(), HandClock()
+    with Journal.open(tmp_path / "journal.sqlite", NOW_MS) as journal:
+        signer = keys.new_signer("ack")
+        service = Service(
+            journal, journal.begin_run(NOW_MS), wire, Trusted(gateway.ring), signer, clock, Intake(journal, 10_000)
+        )
+        service._book.ask([GatewayId("farm", f"gw-{number}") for number in range(600)])
+        for room, published in ((1000, 256), (0, 256), (10, 266), (1000, 522), (1000, 600)):
+            wire.free = room
+            service.step()
+            assert wire.published == published
+    assert wire.waits_s == [0, 0.25, 0, 0, 0], "it is busy as long as one can go out"
