@@ -23,6 +23,8 @@ _BIRTHS_KEPT_BYTES = 2 * 1024 * 1024
 """Births that were read whole are kept up to so many bytes of records; in memory they are about ten times as large."""
 _GROUPS_KEPT = 50_000
 """What the plain way keeps of births: about 500 bytes a poll group."""
+LONGEST_TOPIC_KEPT = 200
+"""Of a refused message's topic, which may have 65,535 bytes; a gateway's own is shorter."""
 _SLICE = 8
 """So many signatures are worth a thread's trouble."""
 
@@ -93,7 +95,7 @@ class Intake:
         return list(chain.from_iterable(self._pool.map(_proved, slices)))
 
     def _refuse(self, topic: str, data: bytes, reason: str, ring: KeyRing, now_ms: int) -> Outcome:
-        self._journal.refuse(topic, reason, record.digest_of(data), data, now_ms)
+        self._journal.refuse(topic[:LONGEST_TOPIC_KEPT], reason, record.digest_of(data), data, now_ms)
         sender = gateway_of(topic)
         # Only enrolled gateways are counted one by one: anybody can invent topics.
         known = sender is not None and bool(ring.named(str(sender), Role.GATEWAY))

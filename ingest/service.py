@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,7 +21,7 @@ from ingest.config import IngestSettings
 from ingest.consumer import Consumer, Message
 from ingest.errors import JournalFullError, SessionTakenError
 from ingest.forward import Forwarder
-from ingest.intake import Intake, Outcome
+from ingest.intake import LONGEST_TOPIC_KEPT, Intake, Outcome
 from ingest.results import Results
 from ingest.store.influx import LazyWriter
 from ingest.store.journal import Journal, StreamKey
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 
 _KEYS_LOOK_MS = 1000
 _LOOK_FOR_SPACE_S = 1.0
+_MOST_LINES = 16
+"""How much the log says of one batch."""
 _MOST_ACKS = 256
 """How many acks go out between two batches: after a connect every gateway is due one, and reading goes on."""
 _MOST_VERIFIERS = 4
@@ -176,9 +179,14 @@ class Service:
         self.tally.committed(monotonic_s() - began_s)
         self.tally.waiting_bytes = 0
         self.tally.outcomes.update(outcome.action for outcome in outcomes)
-        for message, outcome in zip(messages, outcomes, strict=True):
-            if outcome.reason is not None:
-                log.warning("%s on %s: %s", outcome.action, message.topic, outcome.reason)
+        told = Counter(
+            (outcome.action, message.topic[:LONGEST_TOPIC_KEPT], outcome.reason)
+            for message, outcome in zip(messages, outcomes, strict=True)
+            if outcome.reason is not None
+        )
+        # Anybody can send nonsense as fast as he likes, on topics that look like lines of this log.
+        for (action, topic, reason), times in told.most_common(_MOST_LINES):
+            log.warning("%s on %r: %s, %d times", action, topic, reason, times)
         return outcomes
 
     def send_acks(self) -> None:

@@ -275,3 +275,16 @@ def test_after_a_connect_acks_go_out_in_parts_and_reading_goes_on_between_them(t
             service.step()
             assert wire.published == published
     assert wire.waits_s == [0, 0.25, 0, 0, 0], "it is busy as long as one can go out"
+
+
+def test_nonsense_however_much_fills_no_log_and_writes_no_lines_of_its_own(tmp_path, gateway, caplog):
+    topics = ["x\nERROR all is lost", *(f"x{number}" for number in range(100)), "y" * 60_000]
+    with Journal.open(tmp_path / "journal.sqlite", NOW_MS) as journal:
+        signer, run = keys.new_signer("ack"), journal.begin_run(NOW_MS)
+        intake = Intake(journal, 10_000)
+        service = Service(journal, run, Wire(), Trusted(gateway.ring), signer, HandClock(), intake)
+        service.commit([Message(topic, b"", 0, 1, 1) for topic in topics * 3])
+    lines = [entry.getMessage() for entry in caplog.records]
+    assert lines[0] == "refuse on 'x\\nERROR all is lost': unsigned, 3 times"
+    assert len(lines) == 16
+    assert max(len(line) for line in lines) < 300

@@ -6,6 +6,7 @@ import pytest
 
 from ingest.intake import Intake
 from ingest.store.journal import Journal, StreamKey
+from ingest.store.reader import JournalReader
 from ingest.validate import Action
 from metering import note, record
 from metering.keys import KeyRing
@@ -122,3 +123,9 @@ def test_a_gap_since_1970_is_held(take, gateway, good):
 def test_a_topic_that_is_not_the_gateways_own_is_refused(take, gateway, topic):
     assert take(gateway.birth(), topic=topic or "x") == [(Action.REFUSE, "wrong-topic")]
     assert take.journal.head(StreamKey("farm", "gw-1", gateway.stream)).seq == 0
+
+
+def test_a_hostile_topic_is_kept_as_far_as_it_helps(take, gateway, tmp_path):
+    assert take(b"", topic="/" * 65_535) == [(Action.REFUSE, "unsigned")]
+    (kept,) = JournalReader(tmp_path / "journal.sqlite").refusals()
+    assert kept.topic == "/" * 200
