@@ -364,10 +364,9 @@ class Line:
         member.patience.failed(now_s)
         if self._all_silent():
             self._wire.close()  # an adapter that hangs may work when it is opened again
-            if len(self._members) > 1:
-                self._reaching.failed(now_s)
-                member.probed_s = now_s
-                self._turned_away.clear()
+            self._reaching.failed(now_s)
+            member.probed_s = now_s
+            self._turned_away.clear()
 
     def _now_s(self) -> float:
         return self._clock.mono_ms() / 1000

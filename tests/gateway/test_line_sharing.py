@@ -2,11 +2,12 @@
 
 import asyncio
 
+import pytest
 from linekit.bus import Bus, Converter, words_of
 
 from gateway.buses import BusKind, BusSettings
 from gateway.line import Line, RankedReader
-from gateway.member import MOST_WAIT_S, Unit
+from gateway.member import MOST_WAIT_S, Member, Unit
 from metering.decode import Block
 from metering.quality import Quality
 
@@ -45,6 +46,14 @@ def test_a_dead_device_costs_the_others_one_timeout_in_each_back_off_and_their_v
     # 1 + 2 + 4 + ... + 32 s, then every 60 s: each probe is one request that costs one timeout.
     assert _asked(bus, 2) == 6 + (600 - 63) // int(MOST_WAIT_S) + 1
     assert bus.most_at_once == 1
+
+
+@pytest.mark.parametrize("timeout_s", [0.1, 1.0, 5.0])
+def test_a_device_that_stays_dead_takes_at_most_a_hundredth_of_the_bus_whatever_its_timeout(timeout_s):
+    member = Member(Unit(timeout_s), unsure=False)
+    for _ in range(20):
+        member.patience.failed(0.0)
+    assert member.patience.wait_s >= max(100 * timeout_s, MOST_WAIT_S)
 
 
 def test_a_dead_bus_is_probed_once_in_each_back_off_by_its_units_in_turn_and_all_are_read_when_it_is_back(
