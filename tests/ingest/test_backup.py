@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest import backup, replay
 from ingest.backup import back_up
 from ingest.config import IngestSettings
 from ingest.errors import BackupError, MonthError
@@ -92,6 +93,26 @@ def test_a_record_whose_bytes_were_changed_is_found_and_the_backup_before_stays(
     with pytest.raises(BackupError, match="record 21 of the journal has other bytes"):
         back_up(settings, folder)
     assert (folder / "journal.sqlite").read_bytes() == before
+
+
+def test_a_record_that_becomes_usable_while_it_is_copied_is_usable_in_the_backup(
+    settings, folder, gateway, slot_ms, monkeypatch
+):
+    add = backup._add
+    with Journal.open(settings.journal_path, slot_ms(0)) as journal:
+        records = [gateway.birth(), gateway.readings(1)]
+        Intake(journal, 0).take([(gateway.topic, data) for data in records], gateway.ring, slot_ms(0))
+        journal._db.execute("UPDATE records SET status = 'held', reason = 'shape', project = NULL WHERE seq = 2")
+
+        def copied_and_then_released(*of):
+            last_id = add(*of)
+            replay.everything(journal, gateway.ring, slot_ms(2))
+            return last_id
+
+        monkeypatch.setattr("ingest.backup._add", copied_and_then_released)
+        back_up(settings, folder)
+    assert everything(folder / "journal.sqlite") == everything(settings.journal_path)
+    assert JournalReader(folder / "journal.sqlite").held("demo") == []
 
 
 def test_a_missing_journal_is_not_backed_up_as_an_empty_one(settings, folder):

@@ -8,7 +8,7 @@ import pytest
 from ingest import replay
 from ingest.errors import MonthError
 from ingest.intake import Intake
-from ingest.store import closing
+from ingest.store import closing, months
 from ingest.store.journal import Journal
 from ingest.store.months import folder_of
 from ingest.store.reader import JournalReader
@@ -178,6 +178,21 @@ def test_the_same_records_give_the_same_file(box, october, tmp_path):
     assert again == first
     assert path.read_bytes() == data
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_a_month_that_lacks_a_record_or_has_another_is_not_listed(box, october, monkeypatch):
+    rows = closing._rows
+    with monkeypatch.context() as faulty:
+        faulty.setattr("ingest.store.closing._rows", lambda *of: list(rows(*of))[:-1])
+        with pytest.raises(MonthError, match="holds 33 records instead of 34"):
+            box.build()
+    with monkeypatch.context() as faulty:
+        faulty.setattr("ingest.store.months.write", lambda path, of, write=months.write: write(path, of)[::-1])
+        with pytest.raises(MonthError, match="what was read back is not what was written"):
+            box.build()
+    path = box.close()
+    with pytest.raises(MonthError, match="does not belong into it"):
+        months.verify(path, 5, 9, "", lambda: None)
 
 
 def test_a_file_that_this_journal_does_not_know_is_never_written_over(box, october):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingest.intake import Intake
+from ingest.store import closing
 from ingest.store.journal import Journal
 from ingest.store.months import folder_of
 from ingest.store.reader import JournalReader
@@ -81,6 +82,22 @@ def test_a_month_is_closed_beside_the_owner_who_lists_and_sweeps_it(path, sent, 
             thread.join()
     assert [stored.data for stored in reader.after(0, 100)] == sent
     assert upkeep.bad_months == ()
+
+
+def test_an_ingest_that_ends_does_not_wait_for_a_month_to_be_written(path, sent, slot_ms, monkeypatch):
+    stop, found = threading.Event(), closing.next_month
+
+    def find_and_end(*of):
+        stop.set()
+        return found(*of)
+
+    monkeypatch.setattr("ingest.store.closing.next_month", find_and_end)
+    upkeep = Upkeep(path, FixedClock(slot_ms(0) + 62 * DAY_MS), stop)
+    upkeep.run()
+    with Journal.open(path, slot_ms(0)) as journal:
+        upkeep.settle(journal)
+    assert JournalReader(path).months() == []
+    assert list(folder_of(path).glob("*.sqlite")) == []
 
 
 def test_missing_and_unknown_months_are_named_at_the_start(path, sent, slot_ms, wait_until, caplog):
