@@ -223,6 +223,21 @@ def test_readings_are_written_with_the_birth_that_governs_them(influx, journal, 
     assert [line.split(b",")[1] for line in influx.lines] == [b"point=ac", b"point=new"]
 
 
+def test_an_earlier_record_is_compared_as_the_birth_says_that_governed_it(influx, journal, forwarder, gateway, slot_ms):
+    journal(gateway.birth(), gateway.readings(1, 2, energy=[10, 20]))
+    points = [
+        {"point": "new", "measurand": "energy_export_total_wh", "quantum": "mWh", "register": "active_energy_export"},
+        {"point": "new", "measurand": "active_power_w", "quantum": "mW", "register": "active_power"},
+    ]
+    journal(gateway.birth(points=points), gateway.readings(3))
+    gateway.new_stream()
+    journal(gateway.birth(), gateway.readings(2, energy=[99]), gateway.readings(4))
+    drain(forwarder(influx.url))
+    key = b"reading,point=ac,site=farm %d" % slot_ms(2)
+    assert influx.lines[key] == b"energy_export_total_wh=20.0,active_power_w=50.0"
+    assert len(influx.lines) == 4
+
+
 def test_what_could_be_used_only_later_is_forwarded_then(influx, journal, forwarder, gateway, slot_ms):
     birth, readings = gateway.birth(), gateway.readings(1)
     horizon = gateway.horizon(3, gateway.prev)

@@ -120,12 +120,13 @@ def test_a_value_that_somebody_changed_or_added_in_influxdb_is_a_difference_and_
     forward(tmp_path, writer)
     writer.write(b"reading,point=ac,site=farm active_power_w=51.0 %d\n" % slot_ms(5))
     writer.write(b"reading,point=ac,site=farm frequency_hz=50.0 %d\n" % slot_ms(5))
+    writer.write(b"reading,point=ac,site=farm active_power_w=51.0 %d\n" % slot_ms(250))  # of a day without readings
     status, told = reconcile(config)
     assert status == 1
-    assert (sum(row["unequal"] for row in told["days"]), sum(row["extra"] for row in told["days"])) == (1, 1)
+    assert (sum(row["unequal"] for row in told["days"]), sum(row["extra"] for row in told["days"])) == (1, 2)
     shown = sakugen("reconcile", "--config", config, "--start", "2025-12-22", "--end", "2025-12-26")
     assert (shown.returncode, "Differences" in shown.stdout) == (1, True)
-    assert "1 of them differ" in shown.stdout
+    assert "2 of them differ" in shown.stdout
 
 
 def test_victoria_metrics_takes_what_is_written_to_the_v2_endpoint(victoria_metrics, plant, tmp_path, wait_until):
