@@ -165,6 +165,8 @@ class Rows:
 
         while rows := self._ask(page):
             yield from rows
+            if len(rows) < PAGE_ROWS:
+                return
             after = (rows[-1][_SEQ], rows[-1][_ID])
 
     def _ask(self, question: Callable[[sqlite3.Connection], Answer]) -> Answer:
