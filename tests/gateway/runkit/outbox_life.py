@@ -81,7 +81,8 @@ class Life:
         _promise("record", self._stream, seq, self._outbox.shelf.digest_at(self._stream, seq))
 
     def _acknowledge(self) -> None:
-        self._outbox.shelf.apply(Verdict(let_go={self._stream: self._outbox.queue().sealed_records}))
+        streams = self._outbox._store.db.execute("SELECT id, last_seq FROM stream").fetchall()
+        self._outbox.shelf.apply(Verdict(let_go=dict(streams)))
 
     def _renew(self) -> None:
         self._outbox.renew_birth(self._birth)
