@@ -12,6 +12,7 @@ from ingest.backup import back_up
 from ingest.config import IngestSettings
 from ingest.errors import BackupError, MonthError
 from ingest.intake import Intake
+from ingest.store import closing
 from ingest.store.journal import Journal
 from ingest.store.months import folder_of
 from ingest.store.reader import JournalReader
@@ -113,6 +114,35 @@ def test_a_record_that_becomes_usable_while_it_is_copied_is_usable_in_the_backup
         back_up(settings, folder)
     assert everything(folder / "journal.sqlite") == everything(settings.journal_path)
     assert JournalReader(folder / "journal.sqlite").held("demo") == []
+
+
+def test_a_month_that_is_closed_while_its_records_are_copied_is_in_the_backup_once(
+    settings, folder, gateway, slot_ms, monkeypatch
+):
+    path, add, later_ms = settings.journal_path, backup._add, slot_ms(0) + 62 * DAY_MS
+    with Journal.open(path, slot_ms(0)) as journal:
+        records = [gateway.birth(), *(gateway.readings(slot) for slot in range(1, 9))]
+        Intake(journal, 0).take([(gateway.topic, data) for data in records], gateway.ring, slot_ms(0))
+        Intake(journal, 0).take([(gateway.topic, gateway.readings(50))], gateway.ring, later_ms)
+
+        def copied_and_then_closed(*of):
+            last_id = add(*of)
+            verified = closing.build(path, closing.next_month(path, later_ms))
+            with journal.transaction():
+                journal.closed.add(verified, later_ms)
+                journal.closed.sweep(1000)
+            return last_id
+
+        monkeypatch.setattr("ingest.backup._add", copied_and_then_closed)
+        back_up(settings, folder)
+    copy = folder / "journal.sqlite"
+    assert everything(copy) == everything(path)
+    with Journal.open(copy, slot_ms(0)) as journal:
+        while journal.closed.to_sweep():
+            with journal.transaction():
+                journal.closed.sweep(1000)
+    assert everything(copy) == everything(path)
+    assert len(JournalReader(copy)._journal.kept("1", ())) == 2  # the birth and the newest
 
 
 def test_a_missing_journal_is_not_backed_up_as_an_empty_one(settings, folder):

@@ -160,8 +160,8 @@ def test_what_replaces_records_of_a_closed_month_is_known_by_the_last_of_them(bo
     gateway.seq, gateway.prev = 5, digests[4]
     box.take(gateway, gateway.readings(5), at_ms=NOVEMBER_MS)
     box.close()
-    assert box.take(gateway, dropped, records[4]) == [Action.IGNORE, Action.APPEND]
     assert box.take(gateway, gateway.dropped(2, 5, "e" * 64, digests[0])) == [Action.FORK]
+    assert box.take(gateway, dropped, records[4]) == [Action.IGNORE, Action.APPEND]
 
 
 def test_what_comes_next_opens_no_closed_month(box, october, gateway):
@@ -223,6 +223,12 @@ def test_the_newest_record_stays_so_that_numbers_never_come_twice(box, gateway):
     assert box.reader.after(0, 10)[-1].id == 4
 
 
+def test_the_newest_record_stays_even_behind_a_gap_in_the_numbers(box, gateway):
+    box.take(gateway, gateway.birth(), *(gateway.readings(slot) for slot in range(1, 6)))
+    box.rows("DELETE FROM records WHERE id IN (4, 5)")
+    assert closing.next_month(box.journal.path, LATER_MS).last_id == 3
+
+
 def test_a_clock_that_was_wrong_for_a_while_neither_loses_nor_stops_anything(box, gateway):
     at = [OCTOBER_MS, OCTOBER_MS + 1, 4_102_444_800_000, OCTOBER_MS + 2, 1000, OCTOBER_MS + 3]
     at += [NOVEMBER_MS, NOVEMBER_MS + 1, NOVEMBER_MS - 5, NOVEMBER_MS + 2]
@@ -263,6 +269,17 @@ def test_a_missing_or_changed_month_is_named_and_ingest_goes_on(box, october, ga
     assert box.take(gateway, made[3], gateway.readings(60), at_ms=LATER_MS) == [Action.IGNORE, Action.APPEND]
     if damage != "changed":
         assert "2026-10.sqlite" in caplog.text
+
+
+def test_a_month_that_gives_other_bytes_than_a_record_has_is_named(box, october, slot_ms):
+    path = box.close()
+    size = path.stat().st_size
+    with sqlite3.connect(path) as file:
+        file.execute("UPDATE records SET start = start + 1 WHERE seq = 5")
+    file.close()
+    assert path.stat().st_size == size
+    with pytest.raises(MonthError, match=r"2026-10\.sqlite: the bytes of record 5 were changed.*backup"):
+        box.reader.after(0, 100)
 
 
 def test_a_reader_that_is_within_a_stream_when_its_month_is_closed_reads_all_of_it_once(
