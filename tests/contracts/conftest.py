@@ -21,7 +21,7 @@ from ingest.store.sources import JournalSource, Source
 from metering.keys import KeyRing
 from tests.ingest.conftest import MAP, START_MS, FakeGateway
 
-NOW_MS = START_MS + 400 * 86_400_000
+NOW_MS = START_MS + 170 * 86_400_000
 """When all months of all histories are over."""
 PLACES = ("journal", "archive on a disk", "archive in object storage")
 SCALED_MAP = MAP + 'scale_register = { address = 103 }\nsentinels = ["0x8000"]\n'
