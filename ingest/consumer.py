@@ -44,6 +44,8 @@ CONFIRM_WITHIN_MS: Final = 60_000
 no more than 20 unconfirmed messages on one connection, for ever."""
 _FIRST_WAIT_MS, _LONGEST_WAIT_MS = 250, 15_000
 _CLOSE_WITHIN_MS = 2000
+_HAND_OVER_WITHIN_MS = 250
+_SENT_UNCONFIRMED = 20
 _LONGEST_ONLINE_BYTES = 500
 _TAKEN_OVER = 0x8E
 _MQTT5 = 5
@@ -153,6 +155,15 @@ class Consumer:
             self._progress_ms = self._clock.mono_ms()
         self._unconfirmed += 1
         return True
+
+    def hand_over(self) -> None:
+        """Wait until what was published is with the broker, as far as it confirms in time; more may be read meanwhile.
+
+        paho sends 20 and then one for each that is confirmed, and it hears of that only while we read.
+        """
+        deadline_ms = self._clock.mono_ms() + _HAND_OVER_WITHIN_MS
+        while self._unconfirmed > _SENT_UNCONFIRMED and not self._full and self._clock.mono_ms() < deadline_ms:
+            self._pump(0.02)
 
     def acknowledge(self, messages: list[Message]) -> None:
         """Send PUBACKs in the order in which the messages came; those of an earlier connection are dropped."""

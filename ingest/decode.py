@@ -61,12 +61,24 @@ class Shape:
     """For each group, its number of points and of bytes of raw words."""
 
 
-def shape_of(birth: record.Birth) -> Shape:
-    """Keep of a birth what `fits` compares."""
+def shape_of(text: bytes) -> Shape | None:
+    """Keep of a birth what `fits` compares.
+
+    Args:
+        text: the text of a birth that was judged when it came, and is not judged again: it may be a megabyte.
+
+    Returns:
+        None when orjson cannot read it.
+    """
+    try:
+        birth = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
     groups = {
-        group.group: (len(group.points), 2 * sum(block.count for block in group.blocks)) for group in birth.groups
+        group["group"]: (len(group["points"]), 2 * sum(block["count"] for block in group["blocks"]))
+        for group in birth["groups"]
     }
-    return Shape(birth.project, groups)
+    return Shape(birth["project"], groups)
 
 
 def fits(plain: Plain, shape: Shape) -> bool:

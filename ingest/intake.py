@@ -169,16 +169,17 @@ class Intake:
         named = self._journal.birth_named_before(key, seq)
         if named is None:
             return None
-        digest, _ = named
+        digest, held = named
         if digest not in self._shapes:
-            birth, _ = self._birth_before(key, seq)
-            if birth is None:
+            found = self._journal.birth_before(key, seq)
+            shape = None if held or found is None else decode.shape_of(record.split(found[1]).text)
+            if shape is None:
                 return None
-            if self._shapes_groups + len(birth.groups) > _GROUPS_KEPT:
+            if self._shapes_groups + len(shape.groups) > _GROUPS_KEPT:
                 self._shapes.clear()
                 self._shapes_groups = 0
-            self._shapes[digest] = decode.shape_of(birth)
-            self._shapes_groups += len(birth.groups)
+            self._shapes[digest] = shape
+            self._shapes_groups += len(shape.groups)
         return self._shapes[digest]
 
     def _read_birth(self, key: StreamKey, seq: int) -> None:

@@ -167,6 +167,7 @@ class Service:
         if messages:
             self._book.note(self.commit(messages))
         self.send_acks()
+        self._consumer.hand_over()
         if messages:
             self._consumer.acknowledge(messages)
 

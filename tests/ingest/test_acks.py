@@ -222,6 +222,9 @@ class Wire:
         self.published += 1
         return True
 
+    def hand_over(self) -> None:
+        pass
+
     def acknowledge(self, _: list[Message]) -> None:
         pass
 

@@ -189,3 +189,32 @@ def test_a_later_start_under_our_name_ends_this_one(meet):
     broker.send(broker.publish(1, b'{"online": true, "run": "%s"}' % LATER.encode(), ONLINE))
     with pytest.raises(consumer_file.SessionTakenError, match="another client connected"):
         client.poll(5)
+
+
+def test_all_that_is_published_is_handed_over_while_the_broker_confirms(meet):
+    broker, client = meet()
+    heard = []
+
+    def confirm():
+        while len(heard) < 100:
+            kind, body = broker.next_packet()
+            assert kind == PUBLISH
+            heard.append(body)
+            at = 2 + struct.unpack_from(">H", body)[0]
+            broker.send(packet(0x40, body[at : at + 2]))
+
+    confirming = threading.Thread(target=confirm)
+    confirming.start()
+    for number in range(100):
+        assert client.publish(f"x/{number}", b"ack", retain=True)
+    client.hand_over()
+    confirming.join(5)
+    assert len(heard) == 100
+
+
+def test_a_broker_that_confirms_nothing_holds_nobody_up_for_long(meet):
+    _, client = meet()
+    for number in range(100):
+        client.publish(f"x/{number}", b"ack", retain=True)
+    client.hand_over()
+    assert client.room == 1000 - 101  # the online message waits too

@@ -33,14 +33,15 @@ def judge(text, birth):
     assert isinstance(body, record.Readings)
     assert plain.header == record.parse_header(text)
     assert plain.slots_ms == validate.slots_of(body)
-    if decode.fits(plain, decode.shape_of(birth)):
-        assert record.misfit(body, birth) is None
+    if decode.fits(plain, birth):
+        assert record.misfit(body, record.parse((GOLDEN / "birth" / "record.note").read_bytes())) is None
     return plain
 
 
 @pytest.fixture
 def birth():
-    return record.parse((GOLDEN / "birth" / "record.note").read_bytes())
+    """The golden birth's shape."""
+    return decode.shape_of(record.split((GOLDEN / "birth" / "record.note").read_bytes()).text)
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def golden():
 def test_readings_as_our_gateway_writes_them_are_read(golden, birth):
     plain = judge(text_of(golden), birth)
     assert plain.header.seq == golden["seq"]
-    assert decode.fits(plain, decode.shape_of(birth))
+    assert decode.fits(plain, birth)
     rows = [len(group["values"]) for group in golden["groups"]]
     assert [(part.group, part.rows) for part in plain.parts] == [("meter-1/minute", rows[0])]
 
@@ -137,8 +138,7 @@ def test_what_json_parsers_differ_on_is_left_to_metering(golden, old, new):
 
 def test_readings_that_do_not_fit_their_birth_are_left_to_metering(golden, birth):
     plain = decode.read(text_of(golden))
-    shape = decode.shape_of(birth)
-    (name, (rows, raw_bytes)) = next(iter(shape.groups.items()))
+    (name, (rows, raw_bytes)) = next(iter(birth.groups.items()))
     for groups in ({}, {name: (rows + 1, raw_bytes)}, {name: (rows, raw_bytes + 2)}):
         assert not decode.fits(plain, decode.Shape("p", groups))
 
@@ -146,4 +146,16 @@ def test_readings_that_do_not_fit_their_birth_are_left_to_metering(golden, birth
 def test_no_words_at_all_fit_any_birth(golden, birth):
     part = golden["groups"][0]
     part["raw"] = [""] * len(part["raw"])
-    assert decode.fits(judge(text_of(golden), birth), decode.shape_of(birth))
+    assert decode.fits(judge(text_of(golden), birth), birth)
+
+
+@pytest.mark.parametrize("name", ["birth", "birth-after-reload", "birth-of-the-next-stream"])
+def test_a_births_shape_is_what_the_model_says(name):
+    data = (GOLDEN / name / "record.note").read_bytes()
+    model = record.parse(data)
+    groups = {one.group: (len(one.points), 2 * sum(block.count for block in one.blocks)) for one in model.groups}
+    assert decode.shape_of(record.split(data).text) == decode.Shape(model.project, groups)
+
+
+def test_a_birth_that_orjson_cannot_read_has_no_shape():
+    assert decode.shape_of(b"{\n") is None
