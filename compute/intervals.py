@@ -3,9 +3,10 @@
 The shell around the kernels: it owns the arrays, the rates and the errors, and gives the kWh of an hour.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,8 @@ from metering.measurands import measurand
 Ints = NDArray[np.int64]
 Codes = NDArray[np.uint8]
 
-_DIVISORS = {"mWh": 3_600_000, "J": 1_000_000}  # mW × ms to a quantum
+QUANTA_DIVISORS: Mapping[str, int] = MappingProxyType({"mWh": 3_600_000, "J": 1_000_000})
+"""How many mW × ms make one quantum."""
 _LARGEST_DENOMINATOR = 2**31
 
 
@@ -53,7 +55,7 @@ def rate_of(measurand_name: str, rated_power_w: Fraction, margin: Fraction) -> R
     Raises:
         ProjectError: when the measurand is not an energy, or the rating is finer than 1 mW.
     """
-    divisor = _DIVISORS.get(measurand(measurand_name).quantum)
+    divisor = QUANTA_DIVISORS.get(measurand(measurand_name).quantum)
     if divisor is None:
         raise ProjectError(f"{measurand_name} is not bounded by a rated power; only counters of energy and heat are")
     rate = rated_power_w * 1000 * margin / divisor
@@ -81,6 +83,10 @@ class CounterReadings:
     modulus: int
     """Where the counter wraps [quanta]; 0 = unknown."""
     resettable: bool
+    nonvolatile_ms: int = 0
+    """How much time it may lose with its supply [ms]; 0 = none, or no rule asks."""
+    interval_ms: int = 0
+    """Readings whose slots are further apart have others missing between them [ms]; 0 = never."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ def counter_pairs(readings: CounterReadings, rate: Rate) -> Pairs:
             readings.time_ms, readings.request_ms, readings.answer_ms, readings.value,
             readings.step, readings.epoch, readings.usable,
             rate.num, rate.den, readings.modulus, readings.resettable,
+            readings.nonvolatile_ms, readings.interval_ms,
             first, second, low, high, limit, code,
         )
     )  # fmt: skip

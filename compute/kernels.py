@@ -15,7 +15,11 @@ from compute.codes import (
     CLOCK_ORDER,
     DONE,
     EXACT,
+    FROZEN,
+    LAST_IMPOSSIBLE,
+    LAST_POSSIBLE,
     METER_CHANGED,
+    NOT_SAVED,
     OVERFLOW,
     RESET,
     RESET_NOT_EXCLUDED,
@@ -24,6 +28,7 @@ from compute.codes import (
     SPIKE,
     STATE_CHANGED,
     STATE_GAP,
+    STEPPED_BACK,
 )
 
 Ints = NDArray[np.int64]
@@ -67,10 +72,12 @@ def _difference(earlier: int, later: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _judge(earlier: int, later: int, most: int, modulus: int, resettable: bool) -> tuple[int, int, int]:
+def _judge(earlier: int, later: int, most: int, modulus: int, resettable: bool, not_saved: int) -> tuple[int, int, int]:
     # contracts 6: D stands when 0 <= D <= R, R is below the modulus, and a reset would have shown.
     gain = _difference(earlier, later)
     if gain < 0:
+        if 0 < _difference(later, earlier) <= not_saved:
+            return 0, most, STEPPED_BACK
         if later >= earlier or modulus <= 0 or most >= modulus or later < 0 or earlier >= modulus:
             return 0, most, RESET
         gain = later + (modulus - earlier)
@@ -98,6 +105,8 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not 
     rate_den: int,
     modulus: int,
     resettable: bool,
+    nonvolatile_ms: int,
+    interval_ms: int,
     first: Ints,
     second: Ints,
     low: Ints,
@@ -121,6 +130,8 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not 
         rate_den: its denominator.
         modulus: where the counter wraps to 0 [quanta]; 0 = unknown.
         resettable: whether somebody could set it to 0.
+        nonvolatile_ms: how much time it may lose with its supply [ms]; 0 = none, or no rule asks.
+        interval_ms: readings whose slots are further apart have others missing between them [ms]; 0 = never.
         first: out, the index of each pair's earlier reading.
         second: out, the index of its later reading.
         low: out, the low end [quanta].
@@ -136,11 +147,13 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not 
         if usable[index] == 0:
             continue
         if last >= 0:
+            coarser = max(step[last], step[index])
             ordered = answer_ms[index] > answer_ms[last]
             # A value is taken between request and answer, so this is the longest that can lie between the two.
             span_ms = answer_ms[index] - request_ms[last] if ordered else time_ms[index] - time_ms[last]
-            most = possible_amount(span_ms, rate_num, rate_den, max(step[last], step[index]))
-            if most == OVERFLOW:
+            most = possible_amount(span_ms, rate_num, rate_den, coarser)
+            not_saved = possible_amount(nonvolatile_ms, rate_num, rate_den, coarser) if nonvolatile_ms > 0 else 0
+            if OVERFLOW in (most, not_saved):
                 return OVERFLOW
             first[count], second[count], limit[count] = last, index, most
             if epoch[index] != epoch[last]:
@@ -148,8 +161,16 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not 
             elif not ordered:
                 low[count], high[count], code[count] = 0, most, CLOCK_ORDER
             else:
-                low[count], high[count], code[count] = _judge(value[last], value[index], most, modulus, resettable)
-                if code[count] == EXACT and index > last + 1:
+                low[count], high[count], code[count] = _judge(
+                    value[last], value[index], most, modulus, resettable, not_saved
+                )
+                if (
+                    not_saved > 0
+                    and code[count] < RESET_NOT_EXCLUDED
+                    and 0 < interval_ms < time_ms[index] - time_ms[last]
+                ):
+                    high[count], code[count] = low[count] + min(not_saved, most - low[count]), NOT_SAVED
+                elif code[count] == EXACT and index > last + 1:
                     code[count] = BRIDGED
             count += 1
         last = index
@@ -175,10 +196,56 @@ def widen_beside(count: int, low: Ints, high: Ints, limit: Ints, code: Codes) ->
         `DONE`.
     """
     for index in range(count):
-        if code[index] == RESET or code[index] == SPIKE or code[index] == ROLLOVER_UNPROVED:
+        if RESET <= code[index] <= LAST_IMPOSSIBLE:
             for beside in (index - 1, index + 1):
-                if 0 <= beside < count and (code[beside] <= RESET_NOT_EXCLUDED):
+                if 0 <= beside < count and code[beside] <= LAST_POSSIBLE:
                     low[beside], high[beside], code[beside] = 0, limit[beside], BESIDE_IMPOSSIBLE
+    return DONE
+
+
+@njit(cache=True, nogil=True)
+def widen_frozen(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not objects
+    still: Codes,
+    span_ms: Ints,
+    expected: Ints,
+    step: Ints,
+    least_ms: int,
+    low: Ints,
+    high: Ints,
+    limit: Ints,
+    code: Codes,
+) -> int:
+    """Widen the pairs of each stretch in which a counter stood still but should not have, in place.
+
+    The pair that ends the stretch goes with it: what the counter then gains was gained at a time that nobody knows.
+
+    Args:
+        still: 1 where the counter shows the same at both ends of a pair.
+        span_ms: from slot to slot [ms].
+        expected: what another measurand says that the counter should have gained [quanta].
+        step: one register step [quanta]; two of them must be missing.
+        least_ms: a shorter stretch is none [ms].
+        low: in and out [quanta].
+        high: in and out [quanta].
+        limit: R of each pair [quanta].
+        code: in and out.
+
+    Returns:
+        `DONE`.
+    """
+    count, start = len(still), 0
+    while start < count:
+        stood_ms, missing, coarsest, end = 0, 0, 0, start
+        while end < count and still[end] == 1:
+            stood_ms += span_ms[end]
+            missing += expected[end]
+            coarsest = max(coarsest, step[end])
+            end += 1
+        if end > start and stood_ms >= least_ms and missing >= 2 * coarsest:
+            for index in range(start, min(end + 1, count)):
+                if code[index] <= LAST_POSSIBLE:
+                    low[index], high[index], code[index] = 0, limit[index], FROZEN
+        start = max(end, start + 1)
     return DONE
 
 

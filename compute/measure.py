@@ -1,7 +1,7 @@
 """One monitored parameter at one point: evidence in; its amount per vintage, findings and report row out."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 
@@ -10,6 +10,7 @@ import numpy as np
 from compute import codes
 from compute.calibration import calibrated
 from compute.errors import ProjectError
+from compute.frozen import widen_frozen
 from compute.intervals import Ints, Pairs, counter_pairs, rate_of, state_pairs
 from compute.methodologies import Monitored
 from compute.pairs import Pair, total
@@ -17,6 +18,7 @@ from compute.project import PointSettings, ProjectSettings
 from compute.result import Blocked, MonitoredValue, VintageValue
 from compute.rulesets import Ruleset
 from compute.sources import (
+    Allowed,
     Samples,
     counter_readings,
     energised_samples,
@@ -24,6 +26,7 @@ from compute.sources import (
     presence,
     running_samples,
     source_findings,
+    words_text,
 )
 from compute.vintages import Timeline, Vintage, VintageAmount, confirmations, position, split
 from ingest.store.readings import Evidence
@@ -90,6 +93,7 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
     """
     series = tuple(task.evidence.series(point.id, name) for name in spec.measurands)
     is_counter = spec.kind == "counter"
+    allowed = None if is_counter else _allowed(task, spec, point)
     track = _counter_track(task, series[0], point) if is_counter else _state_track(task, spec, series, point)
     splits = split(track.timeline, task.vintages)
     seals = calibrated(task.project, spec, point.id, task.vintages)
@@ -98,8 +102,12 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
         part.amount.scaled(per_unit).widened(share) for part, share in zip(splits, seals.widening, strict=True)
     )
     findings = [
-        *(finding for one in series for finding in source_findings(task.project, one, task.span)),
-        *_pair_findings(task, spec, point.id, track),
+        *(
+            finding
+            for one in series
+            for finding in source_findings(task.project, one, task.span, allowed, shows_spans=task.rules.shows_words)
+        ),
+        *_pair_findings(task, spec, series[0], track),
         *(_doubt_finding(point.id, spec, part, doubt.code, doubt.interval) for part in splits for doubt in part.doubts),
         *seals.findings,
     ]
@@ -112,7 +120,7 @@ def _counter_track(task: Task, series: Series, point: PointSettings) -> _Track:
     if point.rated_power_w is None:
         raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
     rate = rate_of(series.measurand, Fraction(point.rated_power_w), task.rules.rated_margin)
-    readings = counter_readings(task.project, series)
+    readings = counter_readings(task.project, series, supply_loss=task.rules.supply_loss)
     pairs = counter_pairs(readings, rate)
     usable = readings.usable == 1
     # Pairs point at rows of the series; vintages see usable readings only.
@@ -120,7 +128,10 @@ def _counter_track(task: Task, series: Series, point: PointSettings) -> _Track:
     dense = Pairs(rank[pairs.first], rank[pairs.second], pairs.low, pairs.high, pairs.limit, pairs.code)
     stands_ms = position(readings.time_ms[usable], readings.answer_ms[usable], task.tolerance_ms)
     step = int(np.max(readings.step[usable], initial=0))
-    timeline = Timeline(stands_ms, confirmations(stands_ms, dense), dense, lambda span_ms: rate.possible(span_ms, step))
+    confirmed = confirmations(stands_ms, dense)
+    wider = widen_frozen(readings, pairs, task.project, task.evidence, (point, series.measurand), task.rules)
+    dense = replace(dense, low=wider.low, high=wider.high, code=wider.code)
+    timeline = Timeline(stands_ms, confirmed, dense, lambda span_ms: rate.possible(span_ms, step))
     return _Track(timeline, series.time_ms, usable, poll_interval_ms(series), readings.value[usable])
 
 
@@ -136,11 +147,23 @@ def _state_track(task: Task, spec: Monitored, series: tuple[Series, ...], point:
 
 def _samples(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> Samples:
     if spec.kind == "running":
-        return running_samples(task.project, series[0])
+        return running_samples(task.project, series[0], _allowed(task, spec, point))
+    threshold_mv = floor(_nominal_mv(point) * task.fraction)
+    return energised_samples(task.project, series, threshold_mv, _allowed(task, spec, point))
+
+
+def _allowed(task: Task, spec: Monitored, point: PointSettings) -> Allowed:
+    if spec.kind == "running":
+        return (0, 1) if task.rules.only_known_states else None
+    if task.rules.most_voltage is None:
+        return None
+    return 0, floor(_nominal_mv(point) * task.rules.most_voltage)
+
+
+def _nominal_mv(point: PointSettings) -> Fraction:
     if point.nominal_voltage_v is None:
         raise ProjectError(f"point {point.id!r} has no nominal_voltage_v, so nothing says when it is energised")
-    threshold_mv = floor(Fraction(point.nominal_voltage_v) * task.fraction * 1000)
-    return energised_samples(task.project, series, threshold_mv)
+    return Fraction(point.nominal_voltage_v) * 1000
 
 
 def _map_blocks(task: Task, series: tuple[Series, ...]) -> Iterator[Blocked]:
@@ -154,7 +177,9 @@ def _map_blocks(task: Task, series: tuple[Series, ...]) -> Iterator[Blocked]:
         yield Blocked("no-readings", f"no readings of {series[0].measurand}", series[0].point)
 
 
-def _pair_findings(task: Task, spec: Monitored, point: str, track: _Track) -> Iterator[Finding]:
+def _pair_findings(task: Task, spec: Monitored, series: Series, track: _Track) -> Iterator[Finding]:
+    # The words of a counter only: a state may be that of several registers, which its samples name.
+    rows = np.flatnonzero(track.usable) if task.rules.shows_words and spec.kind == "counter" else None
     pairs = track.timeline.pairs
     stands_ms = track.timeline.position_ms
     starts, ends = stands_ms[pairs.first], stands_ms[pairs.second]
@@ -165,18 +190,19 @@ def _pair_findings(task: Task, spec: Monitored, point: str, track: _Track) -> It
             continue
         evidence = {"pairs": str(len(found))}
         for index in found[:_SHOWN_PAIRS]:
-            first, second = int(pairs.first[index]), int(pairs.second[index])
+            ends_of = [int(pairs.first[index]), int(pairs.second[index])]
+            words = ["", ""] if rows is None else [words_text(series, int(rows[row])) for row in ends_of]
+            shown = " → ".join(f"{int(track.values[row])}{text}" for row, text in zip(ends_of, words, strict=True))
             evidence[f"{int(starts[index])}..{int(ends[index])} ms"] = (
-                f"{int(track.values[first])} → {int(track.values[second])}, "
-                f"counted as [{int(pairs.low[index])}, {int(pairs.high[index])}]"
+                f"{shown}, counted as [{int(pairs.low[index])}, {int(pairs.high[index])}]"
             )
         yield Finding(
             code=name,
             clause="contracts 6",
             severity=Severity.INFO if code in codes.INFORMATIVE else Severity.WARNING,
             what=f"{len(found)} times: {text}",
-            point=point,
-            measurand=spec.measurands[0],
+            point=series.point,
+            measurand=series.measurand,
             interval=Interval(int(starts[found[0]]), int(ends[found[-1]])),
             evidence=evidence,
         )

@@ -5,7 +5,7 @@ Same names, same arguments, same answers as `compute.kernels`; a test holds the 
 
 from collections.abc import MutableSequence, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import groupby, pairwise
 from math import floor
 
 from compute import codes
@@ -24,8 +24,10 @@ def possible_amount(span_ms: int, rate_num: int, rate_den: int, step: int) -> in
     return floor(Fraction(rate_num * span_ms, rate_den)) + step
 
 
-def _judge(earlier: int, later: int, most: int, modulus: int, resettable: bool) -> tuple[int, int, int]:
+def _judge(earlier: int, later: int, most: int, modulus: int, resettable: bool, not_saved: int) -> tuple[int, int, int]:
     gain = later - earlier
+    if 0 < -gain <= not_saved:
+        return 0, most, codes.STEPPED_BACK
     if gain < 0 and modulus > 0 and most < modulus and later >= 0 and earlier < modulus:
         rolled = gain + modulus
         if rolled <= most:
@@ -53,6 +55,8 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - as in kernels
     rate_den: int,
     modulus: int,
     resettable: bool,
+    nonvolatile_ms: int,
+    interval_ms: int,
     first: MutableSequence[int],
     second: MutableSequence[int],
     low: MutableSequence[int],
@@ -67,16 +71,21 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - as in kernels
         answered_apart_ms = int(answer_ms[j]) - int(answer_ms[i])
         longest_apart_ms = int(answer_ms[j]) - int(request_ms[i])
         span_ms = longest_apart_ms if answered_apart_ms > 0 else int(time_ms[j]) - int(time_ms[i])
-        most = possible_amount(span_ms, rate_num, rate_den, max(int(step[i]), int(step[j])))
-        if most == codes.OVERFLOW:
+        coarser = max(int(step[i]), int(step[j]))
+        most = possible_amount(span_ms, rate_num, rate_den, coarser)
+        not_saved = possible_amount(nonvolatile_ms, rate_num, rate_den, coarser) if nonvolatile_ms > 0 else 0
+        if codes.OVERFLOW in {most, not_saved}:
             return codes.OVERFLOW
+        has_gap = 0 < interval_ms < int(time_ms[j]) - int(time_ms[i])
         if epoch[i] != epoch[j]:
             verdict = 0, most, codes.METER_CHANGED
         elif answered_apart_ms <= 0:
             verdict = 0, most, codes.CLOCK_ORDER
         else:
-            verdict = _judge(int(value[i]), int(value[j]), most, modulus, resettable)
-            if verdict[2] == codes.EXACT and j > i + 1:
+            verdict = _judge(int(value[i]), int(value[j]), most, modulus, resettable, not_saved)
+            if not_saved > 0 and has_gap and verdict[2] in {codes.EXACT, codes.ROLLOVER}:
+                verdict = verdict[0], min(most, verdict[0] + not_saved), codes.NOT_SAVED
+            elif verdict[2] == codes.EXACT and j > i + 1:
                 verdict = verdict[0], verdict[1], codes.BRIDGED
         rows.append((i, j, verdict[0], verdict[1], most, verdict[2]))
     for k, (i, j, lowest, highest, most, why) in enumerate(rows):
@@ -93,13 +102,37 @@ def widen_beside(
     code: MutableSequence[int],
 ) -> int:
     """As `kernels.widen_beside`."""
-    impossible = {codes.RESET, codes.SPIKE, codes.ROLLOVER_UNPROVED}
-    touched = {codes.EXACT, codes.ROLLOVER, codes.BRIDGED, codes.RESET_NOT_EXCLUDED}
+    impossible = {codes.RESET, codes.STEPPED_BACK, codes.SPIKE, codes.ROLLOVER_UNPROVED}
+    touched = {codes.EXACT, codes.ROLLOVER, codes.BRIDGED, codes.RESET_NOT_EXCLUDED, codes.NOT_SAVED}
     before = [code[k] in impossible for k in range(count)]
     for k in range(count):
         neighbours = before[max(k - 1, 0) : k] + before[k + 1 : k + 2]
         if code[k] in touched and any(neighbours):
             low[k], high[k], code[k] = 0, limit[k], codes.BESIDE_IMPOSSIBLE
+    return codes.DONE
+
+
+def widen_frozen(  # noqa: PLR0913, PLR0917 - as in kernels
+    still: Sequence[int],
+    span_ms: Sequence[int],
+    expected: Sequence[int],
+    step: Sequence[int],
+    least_ms: int,
+    low: MutableSequence[int],
+    high: MutableSequence[int],
+    limit: Sequence[int],
+    code: MutableSequence[int],
+) -> int:
+    """As `kernels.widen_frozen`."""
+    possible = {codes.EXACT, codes.ROLLOVER, codes.BRIDGED, codes.RESET_NOT_EXCLUDED, codes.NOT_SAVED}
+    for stood, group in groupby(range(len(still)), key=lambda k: bool(still[k])):
+        places = list(group)
+        long_enough = sum(int(span_ms[k]) for k in places) >= least_ms
+        missing = sum(int(expected[k]) for k in places) >= 2 * max(int(step[k]) for k in places)
+        if stood and long_enough and missing:
+            for k in [*places, places[-1] + 1]:
+                if k < len(still) and code[k] in possible:
+                    low[k], high[k], code[k] = 0, limit[k], codes.FROZEN
     return codes.DONE
 
 

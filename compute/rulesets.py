@@ -1,4 +1,8 @@
-"""The rules by id: every threshold that decides how readings become amounts. Released ones stay runnable for ever."""
+"""The rules by id: every threshold that decides how readings become amounts, and which rules there were.
+
+A released ruleset stays as it is for ever, so that a statement drawn up with it can be computed anew. A rule that is
+off, or another threshold, is another ruleset with another id.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,8 +13,18 @@ from compute.errors import RulesetError
 
 
 @dataclass(frozen=True, slots=True)
+class Frozen:
+    """When a counter that stands still is frozen: another measurand must show that it should have moved."""
+
+    least_ms: int
+    """How long it has to stand still; meters may take minutes to count on [ms]."""
+    least_power: Fraction
+    """What share of the rated power must flow; below its starting current a meter shows power and counts none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
-    """One released set of rules."""
+    """One released set of rules; a rule that came later is off in the sets before it."""
 
     id: str
     rated_margin: Fraction
@@ -19,18 +33,37 @@ class Ruleset:
     """How far from local midnight an answer may be to divide two vintages [ms]; multiplied by the clock's factor."""
     creditable_marks: frozenset[str]
     """Marks of parameters that may be credited: read in the source, or derived from such by tested arithmetic."""
+    supply_loss: bool = False
+    """Whether `nonvolatile_s` of a device map counts: over a gap a difference is only the low end."""
+    frozen: Frozen | None = None
+    only_known_states: bool = False
+    """Whether a status other than 0 or 1 is unknown; it was taken for "not running"."""
+    most_voltage: Fraction | None = None
+    """What share of its nominal voltage a supply can have; above it the state is unknown."""
+    shows_words: bool = False
+    """Whether findings show the raw register words and the spans that they speak of."""
 
 
-DEFAULT_ID = "sakugen-rules/1"
+DEFAULT_ID = "sakugen-rules/2"
+_FIRST = Ruleset(
+    id="sakugen-rules/1",
+    rated_margin=Fraction(105, 100),
+    boundary_tolerance_ms=5_000,
+    creditable_marks=frozenset({"V", "D"}),
+)
+_SECOND = Ruleset(
+    id=DEFAULT_ID,
+    rated_margin=Fraction(105, 100),
+    boundary_tolerance_ms=5_000,
+    creditable_marks=frozenset({"V", "D"}),
+    supply_loss=True,
+    frozen=Frozen(least_ms=3_600_000, least_power=Fraction(1, 100)),
+    only_known_states=True,
+    most_voltage=Fraction(3, 2),
+    shows_words=True,
+)
 
-RULESETS: Mapping[str, Ruleset] = MappingProxyType({
-    DEFAULT_ID: Ruleset(
-        id=DEFAULT_ID,
-        rated_margin=Fraction(105, 100),
-        boundary_tolerance_ms=5_000,
-        creditable_marks=frozenset({"V", "D"}),
-    ),
-})  # fmt: skip
+RULESETS: Mapping[str, Ruleset] = MappingProxyType({rules.id: rules for rules in (_FIRST, _SECOND)})
 
 
 def ruleset(ruleset_id: str = DEFAULT_ID) -> Ruleset:

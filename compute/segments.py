@@ -12,8 +12,6 @@ from compute import codes
 from compute.intervals import CounterReadings, Pairs, Rate, counter_pairs, exact_sum
 from compute.pairs import ZERO, Pair
 
-_IMPOSSIBLE = frozenset({codes.RESET, codes.SPIKE, codes.ROLLOVER_UNPROVED})
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -39,11 +37,11 @@ class Edge:
     @property
     def impossible(self) -> bool:
         """Whether it casts doubt on its neighbours."""
-        return self.code in _IMPOSSIBLE
+        return codes.RESET <= self.code <= codes.LAST_IMPOSSIBLE
 
     def beside(self, other: "Edge | None") -> "Edge":
         """The same pair, widened when the pair beside it is impossible."""
-        if other is None or not other.impossible or self.code > codes.RESET_NOT_EXCLUDED:
+        if other is None or not other.impossible or self.code > codes.LAST_POSSIBLE:
             return self
         return Edge(Pair(0, self.limit), self.limit, codes.BESIDE_IMPOSSIBLE)
 
@@ -80,21 +78,21 @@ def segment_of(readings: CounterReadings, rate: Rate) -> Segment:
     return Segment(first, last, count, amount, _edge(pairs, 0), _edge(pairs, count - 1))
 
 
-def join(left: Segment, right: Segment, rate: Rate, modulus: int, resettable: bool) -> Segment:
+def join(left: Segment, right: Segment, rate: Rate, counter: CounterReadings) -> Segment:
     """Put two stretches together; associative, with `EMPTY` as the neutral element.
 
     Args:
         left: the earlier stretch.
         right: the later one.
         rate: the fastest the counter can run.
-        modulus: where it wraps [quanta]; 0 = unknown.
-        resettable: whether it can be set to 0.
+        counter: any stretch of the same counter, for what holds of all of it: modulus, whether it can be reset, what it
+            loses with its supply.
     """
     if left.last is None:
         return right
     if right.first is None:
         return left
-    bridge = _bridge(left.last, right.first, rate, modulus, resettable)
+    bridge = _bridge(left.last, right.first, rate, counter)
     middle = bridge.beside(left.tail).beside(right.head)
     tail = left.tail.beside(bridge) if left.tail else None
     head = right.head.beside(bridge) if right.head else None
@@ -118,17 +116,21 @@ def _exchanged(segment: Segment, edge: Edge | None, *, at_head: bool = False) ->
     )
 
 
-def _bridge(earlier: Reading, later: Reading, rate: Rate, modulus: int, resettable: bool) -> Edge:
+def _bridge(earlier: Reading, later: Reading, rate: Rate, counter: CounterReadings) -> Edge:
     columns = [np.array(column, np.int64) for column in zip(_row(earlier), _row(later), strict=True)]
     time_ms, request_ms, answer_ms, value, step, epoch = columns
     both = np.ones(2, np.uint8)
-    pairs = counter_pairs(
-        CounterReadings(
-            time_ms, request_ms, answer_ms, value, step, epoch, both, modulus=modulus, resettable=resettable
-        ),
-        rate,
+    two = replace(
+        counter,
+        time_ms=time_ms,
+        request_ms=request_ms,
+        answer_ms=answer_ms,
+        value=value,
+        step=step,
+        epoch=epoch,
+        usable=both,
     )
-    return _edge(pairs, 0)
+    return _edge(counter_pairs(two, rate), 0)
 
 
 def _row(reading: Reading) -> tuple[int, int, int, int, int, int]:

@@ -23,6 +23,9 @@ from metering.measurands import INT64_MAX, measurand
 from metering.quality import Quality
 
 NOWHERE = -1
+Allowed = tuple[int, int] | None
+"""The least and the most that a state's reading can be [quanta]; None = anything."""
+_SHOWN_SPANS = 10  # in a finding's evidence; the count says how many readings there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,14 @@ def usable_rows(series: Series, placed: Ints) -> Codes:
     return np.asarray(good, np.uint8)
 
 
-def counter_readings(project: ProjectSettings, series: Series) -> CounterReadings:
-    """Make the arrays of a counter."""
+def counter_readings(project: ProjectSettings, series: Series, *, supply_loss: bool = False) -> CounterReadings:
+    """Make the arrays of a counter.
+
+    Args:
+        project: whose meters count.
+        series: of the counter.
+        supply_loss: whether it is asked what the counter loses with its supply.
+    """
     placed = declared_meter(project, series)
     registers = list(dict.fromkeys(bound.register for bound in series.bindings))
     return CounterReadings(
@@ -98,6 +107,10 @@ def counter_readings(project: ProjectSettings, series: Series) -> CounterReading
         usable=usable_rows(series, placed),
         modulus=_modulus(registers),
         resettable=any(register.reset_source is None for register in registers),
+        nonvolatile_ms=1000 * max((each.register.nonvolatile_s or 0 for each in series.bindings), default=0)
+        if supply_loss
+        else 0,
+        interval_ms=poll_interval_ms(series),
     )
 
 
@@ -145,24 +158,32 @@ def _float_steps(value: Ints, register: Register, per_unit: int) -> Ints:
     return np.ceil(one * np.exp2(exponent.astype(np.float64) - digits)).astype(np.int64)
 
 
-def running_samples(project: ProjectSettings, series: Series) -> Samples:
+def running_samples(project: ProjectSettings, series: Series, allowed: Allowed = None) -> Samples:
     """Make the samples of a status: 1 = running."""
-    usable = usable_rows(series, declared_meter(project, series)) == 1
+    usable = _known(project, series, allowed)
     state = np.where(usable, (series.value == 1).astype(np.int64), np.int64(-1))
     return Samples(series.time_ms, series.received_ms, state, poll_interval_ms(series))
 
 
-def energised_samples(project: ProjectSettings, phases: tuple[Series, ...], threshold_mv: int) -> Samples:
+def energised_samples(
+    project: ProjectSettings, phases: tuple[Series, ...], threshold_mv: int, allowed: Allowed = None
+) -> Samples:
     """Make the samples of a supply: energised when every phase voltage is above the threshold [mV].
 
     A phase known to be low is enough to say no; a phase not known leaves the rest unknown.
+
+    Args:
+        project: whose meters count.
+        phases: the voltages of the phases.
+        threshold_mv: above it a phase is energised [mV].
+        allowed: the lowest and the highest voltage that can be [mV]; None = any can.
     """
     time_ms = np.unique(np.concatenate([phase.time_ms for phase in phases]))
     answer_ms = time_ms.copy()
     unknown = np.zeros(len(time_ms), np.bool_)
     down = np.zeros(len(time_ms), np.bool_)
     for phase in phases:
-        usable = usable_rows(phase, declared_meter(project, phase)) == 1
+        usable = _known(project, phase, allowed)
         rows = np.searchsorted(time_ms, phase.time_ms)
         known = np.zeros(len(time_ms), np.bool_)
         known[rows] = usable
@@ -171,6 +192,20 @@ def energised_samples(project: ProjectSettings, phases: tuple[Series, ...], thre
         answer_ms[rows] = np.maximum(answer_ms[rows], phase.received_ms)
     state = np.where(down, 0, np.where(unknown, -1, 1)).astype(np.int64)
     return Samples(time_ms, answer_ms, state, max(poll_interval_ms(phase) for phase in phases))
+
+
+def _known(project: ProjectSettings, series: Series, allowed: Allowed) -> NDArray[np.bool_]:
+    usable = usable_rows(series, declared_meter(project, series)) == 1
+    return np.asarray(usable & ~impossible_rows(series, allowed), np.bool_)
+
+
+def impossible_rows(series: Series, allowed: Allowed) -> NDArray[np.bool_]:
+    """Mark the ok readings of a state whose value cannot be."""
+    if allowed is None:
+        return np.zeros(len(series), np.bool_)
+    least, most = allowed
+    beyond = (series.value < least) | (series.value > most)
+    return np.asarray(beyond & (series.quality == Quality.OK), np.bool_)
 
 
 def poll_interval_ms(series: Series) -> int:
@@ -194,29 +229,47 @@ def presence(time_ms: Ints, usable: NDArray[np.bool_], interval_ms: int, span: I
     return Presence(due, int(np.sum(inside)), longest_ms if longest_ms > interval_ms else 0)
 
 
-def source_findings(project: ProjectSettings, series: Series, span: Interval) -> Iterator[Finding]:
-    """Tell which readings of an interval do not count and why, one finding a reason."""
+def source_findings(
+    project: ProjectSettings, series: Series, span: Interval, allowed: Allowed = None, *, shows_spans: bool = False
+) -> Iterator[Finding]:
+    """Tell which readings of an interval do not count and why, one finding a reason.
+
+    Args:
+        project: whose meters count.
+        series: the readings.
+        span: the interval.
+        allowed: what a state's reading can be.
+        shows_spans: whether the evidence shows each stretch, and words where they decided.
+    """
     placed = declared_meter(project, series)
     inside = (series.time_ms >= span.start_ms) & (series.time_ms <= span.end_ms)
     ok = inside & (series.quality == Quality.OK)
     for code in np.unique(series.quality[inside & (series.quality != Quality.OK)]):
         label = Quality(int(code)).label
         rows = inside & (series.quality == code)
-        yield _rows_finding(series, rows, f"readings-{label}", "contracts 3", f"readings with quality {label}")
+        what = f"readings with quality {label}"
+        yield _rows_finding(series, rows, f"readings-{label}", "contracts 3", what, shows_spans=shows_spans)
     if np.any(rows := ok & ~series.synced):
-        yield _rows_finding(
-            series, rows, "clock-unsynchronised", "contracts 6", "readings taken while the clock was not synchronised"
-        )
+        what = "readings taken while the clock was not synchronised"
+        yield _rows_finding(series, rows, "clock-unsynchronised", "contracts 6", what, shows_spans=shows_spans)
+    if np.any(rows := inside & impossible_rows(series, allowed)):
+        what = "readings of what cannot be; the state is unknown then"
+        yield _rows_finding(series, rows, "value-impossible", "contracts 6", what, shows_spans=shows_spans)
     for place, bound in enumerate(series.bindings):
         rows = ok & (placed == NOWHERE) & (series.binding == place)
         if np.any(rows):
             seen = bound.meter
             what = f"readings of a meter that is not declared here then: {seen.make} {seen.model} {seen.serial}"
-            yield _rows_finding(series, rows, "meter-not-declared", "contracts 2", what)
+            yield _rows_finding(series, rows, "meter-not-declared", "contracts 2", what, shows_spans=shows_spans)
 
 
-def _rows_finding(series: Series, rows: NDArray[np.bool_], code: str, clause: str, what: str) -> Finding:
+def _rows_finding(
+    series: Series, rows: NDArray[np.bool_], code: str, clause: str, what: str, *, shows_spans: bool
+) -> Finding:
     slots = series.time_ms[rows]
+    evidence = {"readings": str(len(slots)), "first_ms": str(int(slots[0])), "last_ms": str(int(slots[-1]))}
+    if shows_spans:
+        evidence |= _spans(series, np.flatnonzero(rows))
     return Finding(
         code=code,
         clause=clause,
@@ -225,5 +278,25 @@ def _rows_finding(series: Series, rows: NDArray[np.bool_], code: str, clause: st
         point=series.point,
         measurand=series.measurand,
         interval=Interval(int(slots[0]), int(slots[-1]) + 1),
-        evidence={"readings": str(len(slots)), "first_ms": str(int(slots[0])), "last_ms": str(int(slots[-1]))},
+        evidence=evidence,
     )
+
+
+def _spans(series: Series, rows: Ints) -> dict[str, str]:
+    # Each stretch of readings that follow each other, and what the first of them was.
+    spans = {}
+    for stretch in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)[:_SHOWN_SPANS]:
+        first, last = int(stretch[0]), int(stretch[-1])
+        told = f"; the first is {int(series.value[first])}" if series.valued[first] else ""
+        span = f"{int(series.time_ms[first])}..{int(series.time_ms[last])} ms"
+        spans[span] = f"{len(stretch)} readings{told}{words_text(series, first)}"
+    return spans
+
+
+def words_text(series: Series, row: int) -> str:
+    """Write the register words of a row for a finding, in hexadecimal; nothing when there are none."""
+    raw = series.raw(row)
+    if raw is None:
+        return ""
+    scale = "" if raw.scale_word is None else f" scale {raw.scale_word:04x}"
+    return f" (words {' '.join(f'{word:04x}' for word in raw.words)}{scale})"

@@ -89,7 +89,7 @@ def confirmations(position_ms: Ints, pairs: Pairs) -> Codes:
     """Mark the readings that the next one confirms: within 24 h, not lower, and possible."""
     confirmed = np.zeros(len(position_ms), np.uint8)
     near = position_ms[pairs.second] - position_ms[pairs.first] <= CONFIRM_WITHIN_MS
-    confirmed[pairs.first] = near & (pairs.code <= codes.RESET_NOT_EXCLUDED)
+    confirmed[pairs.first] = near & (pairs.code <= codes.LAST_POSSIBLE)
     return confirmed
 
 

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -32,20 +33,26 @@ class Shown:
     unsynced: frozenset[int] = frozenset()
     modulus: int | None = None
     interval_ms: int = 900_000
+    nonvolatile_s: int | None = None
+    orientation: str | None = None
+    scale: str | None = None
+    """One step of the register [unit]; one quantum when not said."""
 
 
 def map_text(shown: Shown) -> str:
-    unit = "0.001" if measurand(shown.measurand).quanta_per_unit == 1000 else "1"
+    unit = shown.scale or ("0.001" if measurand(shown.measurand).quanta_per_unit == 1000 else "1")
     lines = [
         'schema = "sakugen.devicemap/1"',
         'make = "Test"',
-        f'model = "{shown.measurand} {shown.tier} {bool(shown.reset_source)} {shown.modulus}"',
+        f'model = "{shown.measurand} {shown.tier} {bool(shown.reset_source)} {shown.modulus} {shown.nonvolatile_s}"',
         f'tier = "{shown.tier}"',
         '[[source]]\ntitle = "datasheet"\nread = "the manual"',
         f'[[register]]\nname = "value"\nmeasurand = "{shown.measurand}"\nfunction = 3\naddress = 0\ntype = "s64"',
         f'scale = "{unit}"',
     ]
     lines += [f'reset_source = "{shown.reset_source}"'] if shown.reset_source else []
+    lines += [f"nonvolatile_s = {shown.nonvolatile_s}"] if shown.nonvolatile_s else []
+    lines += [f'orientation = "{shown.orientation}"'] if shown.orientation else []
     lines += [f'modulus = "{shown.modulus}"'] if shown.modulus else []
     return "\n".join(lines) + "\n"
 
@@ -79,13 +86,14 @@ def _group(shown: Shown, index: int) -> record.GroupPart:
 def _readings(shown: Shown, index: int, slots: Sequence[int]) -> record.GroupReadings:
     values = [shown.values[slot] for slot in slots]
     received = tuple(shown.received_ms.get(slot, 20) for slot in slots)
+    steps = int(Fraction(shown.scale) * measurand(shown.measurand).quanta_per_unit) if shown.scale else 1
     return record.GroupReadings(
         group=f"device-{index}/all",
         slots=tuple(slots),
         sent=tuple(max(0, after - 15) for after in received),
         received=received,
         values=(tuple(values),),
-        raw=tuple("" if value is None else _words(value) for value in values),
+        raw=tuple("" if value is None else _words(value // steps) for value in values),
         quality=tuple((0, place, int(Quality.NO_ANSWER)) for place, value in enumerate(values) if value is None),
     )
 

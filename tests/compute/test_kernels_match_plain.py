@@ -33,10 +33,10 @@ def counters(draw, values=SMALL):
     )
 
 
-def run(module, readings, rate_num, rate_den, modulus, resettable):
+def run(module, readings, rate_num, rate_den, modulus, resettable, nonvolatile_ms=0, interval_ms=0):
     size = len(readings[0])
     out = [np.full(size, LEFT, np.int64) for _ in range(5)] + [np.full(size, LEFT, np.uint8)]
-    count = module.counter_pairs(*readings, rate_num, rate_den, modulus, resettable, *out)
+    count = module.counter_pairs(*readings, rate_num, rate_den, modulus, resettable, nonvolatile_ms, interval_ms, *out)
     return count, [column[: max(count, 0)].tolist() for column in out]
 
 
@@ -47,9 +47,12 @@ def run(module, readings, rate_num, rate_den, modulus, resettable):
     rate_den=st.integers(1, 50),
     modulus=st.sampled_from([0, 700, 3_001, 2**32, 2**62]),
     resettable=st.booleans(),
+    supply=st.tuples(st.sampled_from([0, 0, 1, 300, 2**62]), st.sampled_from([0, 500, 1_500])),
 )
-def test_the_compiled_counter_kernel_says_what_the_plain_one_says(readings, rate_num, rate_den, modulus, resettable):
-    arguments = (readings, rate_num, rate_den, modulus, resettable)
+def test_the_compiled_counter_kernel_says_what_the_plain_one_says(
+    readings, rate_num, rate_den, modulus, resettable, supply
+):
+    arguments = (readings, rate_num, rate_den, modulus, resettable, *supply)
     assert run(kernels, *arguments) == run(plain, *arguments)
 
 
@@ -72,6 +75,25 @@ def test_possible_amounts_agree_up_to_the_edge_of_int64(span_ms, rate_num, rate_
     assert kernels.possible_amount(span_ms, rate_num, rate_den, step) == plain.possible_amount(
         span_ms, rate_num, rate_den, step
     )
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    still=st.lists(st.sampled_from([0, 1, 1]), max_size=12),
+    least_ms=st.sampled_from([1, 2_000, 3_000]),
+    data=st.data(),
+)
+def test_the_compiled_kernel_of_frozen_counters_says_what_the_plain_one_says(still, least_ms, data):
+    size = len(still)
+    column = lambda source: data.draw(st.lists(source, min_size=size, max_size=size))  # noqa: E731
+    inputs = [np.array(column(source), np.int64) for source in (st.just(1_000), st.integers(0, 5), st.integers(1, 4))]
+    limit, code = np.array(column(st.just(9)), np.int64), column(st.integers(0, codes.FROZEN))
+    answers = []
+    for module in (kernels, plain):
+        low, high, why = np.full(size, 5, np.int64), np.full(size, 6, np.int64), np.array(code, np.uint8)
+        module.widen_frozen(np.array(still, np.uint8), *inputs, least_ms, low, high, limit, why)
+        answers.append((low.tolist(), high.tolist(), why.tolist()))
+    assert answers[0] == answers[1]
 
 
 @settings(deadline=None)

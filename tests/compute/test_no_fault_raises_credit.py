@@ -84,10 +84,11 @@ def lost(shown_type, point, measurand, values, harm, **more):
 NO_HARM = (set(), set(), frozenset(), {})
 
 
-def never_more(project, clean, faulty):
+def never_more(project, clean, faulty, rules=("sakugen-rules/2", "sakugen-rules/2")):
     period = project.period[0]
-    before = compute(project, clean, period, ruleset())
-    after = compute(project, faulty, period, ruleset())
+    before, after = (
+        compute(project, evidence, period, ruleset(name)) for evidence, name in zip((clean, faulty), rules, strict=True)
+    )
     for good, bad in zip(before.vintages, after.vintages, strict=True):
         assert bad.reduction.low <= good.reduction.low
         assert bad.integer <= good.integer
@@ -147,22 +148,23 @@ def test_no_fault_raises_the_credit_of_two_readings_that_changed_places(
     running=st.lists(st.integers(0, 1), min_size=len(SLOTS), max_size=len(SLOTS)),
     heat_harm=losses(),
     burner_harm=losses(),
+    wrong=st.dictionaries(st.sampled_from(SLOTS), st.sampled_from([-1, 2, 2**40]), max_size=6),
 )
 def test_no_fault_raises_the_credit_of_a_boiler(
-    project_texts, make_evidence, shown, heat, running, heat_harm, burner_harm
+    project_texts, make_evidence, shown, heat, running, heat_harm, burner_harm, wrong
 ):
     project = parse_project(project_texts["heat-only-boiler"]())
     total, states = climbing(10**15, heat), dict(zip(SLOTS, running, strict=True))
 
-    def evidence(one, other):
+    def evidence(one, other, statuses):
         return make_evidence(
             [
                 lost(shown, "heat", "heat_total_j", total, one),
-                lost(shown, "burner", "burner_state", states, other),
+                lost(shown, "burner", "burner_state", statuses, other),
             ]
         )
 
-    never_more(project, evidence(NO_HARM, NO_HARM), evidence(heat_harm, burner_harm))
+    never_more(project, evidence(NO_HARM, NO_HARM, states), evidence(heat_harm, burner_harm, states | wrong))
 
 
 @pytest.mark.parametrize("losses_w", ["370", "1500"])  # a better core, and one that is worse than the reference
@@ -170,19 +172,115 @@ def test_no_fault_raises_the_credit_of_a_boiler(
 @given(
     energised=st.lists(st.sampled_from([230_000, 230_000, 230_000, 0]), min_size=len(SLOTS), max_size=len(SLOTS)),
     harm=st.tuples(losses(), losses(), losses()),
+    wrong=st.dictionaries(st.sampled_from(SLOTS), st.sampled_from([-1, -(10**9), 345_001, 2**40]), max_size=6),
 )
 def test_no_fault_raises_the_credit_of_a_transformer_station(
-    project_texts, make_evidence, shown, energised, harm, losses_w
+    project_texts, make_evidence, shown, energised, harm, wrong, losses_w
 ):
     project = parse_project(project_texts["transformer-fleet"](losses_w))
     voltage_mv = dict(zip(SLOTS, energised, strict=True))
 
-    def evidence(harms):
+    def evidence(harms, shows):
+        return make_evidence(
+            [lost(shown, "station", f"voltage_l{phase}_v", shows, each) for phase, each in enumerate(harms, start=1)]
+        )
+
+    never_more(project, evidence((NO_HARM,) * 3, voltage_mv), evidence(harm, voltage_mv | wrong))
+
+
+@pytest.mark.parametrize("role", ["generation", "auxiliary"])
+@settings(deadline=None, max_examples=30)
+@given(
+    power=st.integers(83_000_000, int(4.98 * MW_H)),
+    stretch=st.tuples(st.integers(0, len(SLOTS) - 2), st.integers(1, 20)),
+    stops=st.booleans(),
+    harm=losses(),
+)
+def test_no_fault_raises_the_credit_of_a_counter_that_froze_while_its_power_was_read(
+    project_texts, make_evidence, shown, role, power, stretch, stops, harm
+):
+    """It shows what it showed, New Year or not, and goes on from the truth, or from where it stopped counting."""
+    project = parse_project(project_texts["solar-pv"](auxiliary=True))
+    truth = climbing(OLD, [power] * len(SLOTS))
+    (first, still), shows = stretch, {}
+    for place, (slot, value) in enumerate(truth.items()):
+        asleep = min(max(place - first, 0), still)
+        shows[slot] = value - asleep * power if stops or asleep < still else value
+
+    def evidence(frozen, harms):
+        bus, aux = (frozen, truth) if role == "generation" else (truth, frozen)
         return make_evidence(
             [
-                lost(shown, "station", f"voltage_l{phase}_v", voltage_mv, each)
-                for phase, each in enumerate(harms, start=1)
+                lost(shown, "bus", "energy_export_total_wh", bus, harms),
+                lost(shown, "aux", "energy_import_total_wh", aux, harms),
+                lost(
+                    shown, "bus", "active_power_w", dict.fromkeys(SLOTS, power), NO_HARM, orientation="export-positive"
+                ),
+                lost(
+                    shown, "aux", "active_power_w", dict.fromkeys(SLOTS, power), NO_HARM, orientation="import-positive"
+                ),
             ]
         )
 
-    never_more(project, evidence((NO_HARM,) * 3), evidence(harm))
+    # No rule sees that a counter froze while its readings are lost, so they are lost before and after it only.
+    seen = set(SLOTS[first : first + still + 2])
+    gone, bad, unsynced, late = harm
+    around = (gone - seen, bad - seen, unsynced - seen, {slot: ms for slot, ms in late.items() if slot not in seen})
+    never_more(project, evidence(truth, NO_HARM), evidence(shows, around))
+
+
+@pytest.mark.parametrize("role", ["generation", "auxiliary"])
+@settings(deadline=None, max_examples=30)
+@given(
+    hourly=powers,
+    first=st.integers(1, len(SLOTS) - 2),
+    silent=st.integers(1, 5),
+    lost_share=st.integers(0, 1_000),
+)
+def test_no_fault_raises_the_credit_of_a_counter_that_lost_what_it_had_not_saved_with_its_supply(
+    project_texts, make_evidence, shown, role, hourly, first, silent, lost_share
+):
+    """It is silent for some slots, and then goes on from what it had saved at most 5 minutes before."""
+    project = parse_project(project_texts["solar-pv"](auxiliary=True))
+    truth = climbing(OLD, hourly)
+    # In 5 minutes no more is counted than 8.3 MW x 1.05 give.
+    gone = int(8.715 * MW_H) // 12 * lost_share // 1_000
+    shows = {}
+    for place, (slot, value) in enumerate(truth.items()):
+        after = value if place < first else value - gone
+        shows[slot] = None if first <= place < first + silent else after
+
+    def evidence(supplied):
+        bus, aux = (supplied, truth) if role == "generation" else (truth, supplied)
+        return make_evidence(
+            [
+                lost(shown, "bus", "energy_export_total_wh", bus, NO_HARM, nonvolatile_s=300),
+                lost(shown, "aux", "energy_import_total_wh", aux, NO_HARM, nonvolatile_s=300),
+            ]
+        )
+
+    never_more(project, evidence(truth), evidence(shows))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    values=st.lists(st.integers(0, 20 * MW_H), min_size=len(SLOTS), max_size=len(SLOTS)),
+    power=st.lists(st.integers(-9 * MW_H, 9 * MW_H), min_size=len(SLOTS), max_size=len(SLOTS)),
+    still=st.sets(st.integers(1, len(SLOTS) - 1)),
+    harm=losses(),
+)
+def test_no_fault_raises_the_credit_of_anything_above_what_the_first_ruleset_gives(
+    project_texts, make_evidence, shown, values, power, still, harm
+):
+    """The rules that came later only widen, whatever the readings are."""
+    project = parse_project(project_texts["solar-pv"](auxiliary=True))
+    for place in sorted(still):
+        values[place] = values[place - 1]
+    counted = dict(zip(SLOTS, values, strict=True))
+    parts = []
+    for point, name, way in (("bus", "export", "export-positive"), ("aux", "import", "import-positive")):
+        parts.append(lost(shown, point, f"energy_{name}_total_wh", counted, harm, nonvolatile_s=300))
+        flows = dict(zip(SLOTS, power, strict=True))
+        parts.append(lost(shown, point, "active_power_w", flows, NO_HARM, orientation=way))
+    evidence = make_evidence(parts)
+    never_more(project, evidence, evidence, ("sakugen-rules/1", "sakugen-rules/2"))

@@ -31,6 +31,7 @@ def readings_and_cuts(draw):
     whole = CounterReadings(
         time_ms, time_ms, time_ms, values, np.ones(size, np.int64), epoch[:size], usable,
         modulus=draw(st.sampled_from([0, 5_000, 40_000])), resettable=draw(st.booleans()),
+        nonvolatile_ms=draw(st.sampled_from([0, 0, 300])), interval_ms=draw(st.sampled_from([0, 1_000])),
     )  # fmt: skip
     return whole, sorted(draw(st.lists(st.integers(0, size), max_size=4)))
 
@@ -46,7 +47,11 @@ def cut(readings, start, end):
         readings.usable,
     )
     return CounterReadings(
-        *(column[start:end] for column in columns), modulus=readings.modulus, resettable=readings.resettable
+        *(column[start:end] for column in columns),
+        modulus=readings.modulus,
+        resettable=readings.resettable,
+        nonvolatile_ms=readings.nonvolatile_ms,
+        interval_ms=readings.interval_ms,
     )
 
 
@@ -60,9 +65,7 @@ def parts_of(readings, cuts):
 def test_however_the_readings_are_cut_the_joined_amount_is_the_same(case):
     readings, cuts = case
     whole = segment_of(readings, RATE)
-    joined = reduce(
-        lambda left, right: join(left, right, RATE, readings.modulus, readings.resettable), parts_of(readings, cuts)
-    )
+    joined = reduce(lambda left, right: join(left, right, RATE, readings), parts_of(readings, cuts))
     assert (joined.amount, joined.count, joined.first, joined.last) == (
         whole.amount,
         whole.count,
@@ -76,17 +79,16 @@ def test_however_the_readings_are_cut_the_joined_amount_is_the_same(case):
 def test_it_does_not_matter_which_neighbours_are_joined_first(case, order):
     readings, cuts = case
     parts = parts_of(readings, cuts)
-    expected = reduce(lambda left, right: join(left, right, RATE, readings.modulus, readings.resettable), parts)
+    expected = reduce(lambda left, right: join(left, right, RATE, readings), parts)
     while len(parts) > 1:
         place = order[len(parts) % 4] % (len(parts) - 1)
-        parts[place : place + 2] = [join(parts[place], parts[place + 1], RATE, readings.modulus, readings.resettable)]
+        parts[place : place + 2] = [join(parts[place], parts[place + 1], RATE, readings)]
     assert parts[0] == expected
 
 
 def test_an_empty_stretch_changes_nothing():
     time_ms = np.array([0, 1_000], np.int64)
     ones = np.ones(2, np.int64)
-    one = segment_of(
-        CounterReadings(time_ms, time_ms, time_ms, ones * 9_000, ones, ones, ones.astype(np.uint8), 0, False), RATE
-    )
-    assert join(EMPTY, one, RATE, 0, False) == one == join(one, EMPTY, RATE, 0, False)
+    readings = CounterReadings(time_ms, time_ms, time_ms, ones * 9_000, ones, ones, ones.astype(np.uint8), 0, False)
+    one = segment_of(readings, RATE)
+    assert join(EMPTY, one, RATE, readings) == one == join(one, EMPTY, RATE, readings)

@@ -17,7 +17,7 @@ from compute.project import load_project
 from compute.results import ResultsWriter, read_results
 from compute.service import compute_once, compute_so_far, run
 from compute.vintages import midnight_ms
-from ingest.store.journal import Journal, NewRecord, StreamKey
+from ingest.store.journal import Journal, NewRecord, StreamHead, StreamKey
 from ingest.store.reader import JournalReader
 from metering import record
 
@@ -32,6 +32,7 @@ def store(journal, data):
     is_birth = isinstance(parsed, record.Birth)
     slots = None if is_birth else (SLOTS[0], SLOTS[-1])
     key = StreamKey(parsed.site, parsed.gateway, parsed.stream)
+    journal.move_head(key, StreamHead(parsed.seq, record.digest_of(data)), "test", END_MS)
     journal.append(
         NewRecord(
             key=key, seq=parsed.seq, kind=parsed.kind, held=None, received_ms=END_MS, slots_ms=slots, project="test",

@@ -246,7 +246,7 @@ def test_the_whole_tonnes_cannot_be_raised(forgery, signers):
     document["vintages"][0]["whole_tonnes"] = 8
     forgery.state(document)
     assert forgery.failed(signers.ring) == {
-        "computing": "computed anew by engine sakugen-compute/1 under sakugen-rules/1, every field compared"
+        "computing": "computed anew by engine sakugen-compute/1 under sakugen-rules/2, every field compared"
         " | /vintages/0/whole_tonnes: stated 8, found 7"
     }
 

@@ -1,0 +1,137 @@
+"""A counter that stands still is frozen only when a power shows that it should have moved, by more than its steps."""
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from compute.engine import compute
+from compute.project import parse_project
+from compute.rulesets import ruleset
+from compute.vintages import midnight_ms
+from metering.findings import Severity
+
+QUARTER_MS = 900_000
+START_MS, NEW_YEAR_MS, END_MS = (
+    midnight_ms(day, ZoneInfo("Asia/Ulaanbaatar")) for day in (date(2025, 12, 31), date(2026, 1, 1), date(2026, 1, 2))
+)
+SLOTS = tuple(range(START_MS - 8 * QUARTER_MS, END_MS + 8 * QUARTER_MS, QUARTER_MS))
+NOON_MS, TWO_MS = START_MS + 48 * QUARTER_MS, START_MS + 56 * QUARTER_MS
+MW = 1_000_000_000  # [mW]; for an hour [quanta of energy]
+EXPORT, IMPORT, POWER = "energy_export_total_wh", "energy_import_total_wh", "active_power_w"
+RATED_MW, STEADY_MW = 8, 1
+
+
+def counting(slots=SLOTS, quarter=STEADY_MW * MW // 4):
+    return {slot: 10_000 * MW + place * quarter for place, slot in enumerate(slots)}
+
+
+def stuck(values, start_ms=NOON_MS, end_ms=TWO_MS):
+    """What was shown at the start is shown until, but not at, the end."""
+    return {slot: values[start_ms] if start_ms <= slot < end_ms else value for slot, value in values.items()}
+
+
+@pytest.fixture
+def measured(project_texts, make_evidence, shown):
+    """The generation of these counter readings and powers, and the findings of frozen counters."""
+
+    def measure(counter, power=None, *, rules="sakugen-rules/2", name=EXPORT, **more):
+        text = project_texts["solar-pv"](auxiliary=name == IMPORT).replace("8_300_000", f"{RATED_MW}_000_000")
+        project = parse_project(text)
+        point = "aux" if name == IMPORT else "bus"
+        parts = [shown(point, name, counter, scale=more.pop("scale", None))]
+        if power is not None:
+            parts.append(shown(point, POWER, power, **{"orientation": "export-positive"} | more))
+        result = compute(project, make_evidence(parts), project.period[0], ruleset(rules))
+        row = next(row for row in result.monitored if row.point == point)
+        return row.by_vintage, [finding for finding in result.findings if finding.code == "counter-frozen"]
+
+    return measure
+
+
+def steady_power(mw=STEADY_MW):
+    return dict.fromkeys(SLOTS, mw * MW)
+
+
+def test_a_counter_that_power_should_have_moved_proves_nothing_from_the_first_still_reading_to_the_one_that_moves(
+    measured,
+):
+    years, (finding,) = measured(stuck(counting()), steady_power())
+    # From 12:00 to 14:00: 8 quarters of 1 MW are not proved, and could have been 8 x 1.05 MW.
+    assert years[0].low == 22 * STEADY_MW
+    assert years[0].high > years[0].low + 2 * RATED_MW
+    assert (years[1].low, years[1].high) == (24 * STEADY_MW, 24 * STEADY_MW)
+    assert (finding.severity, finding.point, finding.measurand) == (Severity.WARNING, "bus", EXPORT)
+    assert finding.evidence["pairs"] == "8"
+    assert (finding.interval.start_ms, finding.interval.end_ms) == (NOON_MS, TWO_MS)
+
+
+def test_a_counter_that_moves_with_its_power_is_not_frozen(measured):
+    years, found = measured(counting(), steady_power())
+    assert ([(year.low, year.high) for year in years], found) == ([(24, 24)] * 2, [])
+
+
+@pytest.mark.parametrize(
+    "power",
+    [None, steady_power(0), steady_power(-STEADY_MW), dict.fromkeys(SLOTS, RATED_MW * MW // 100 - 1)],
+    ids=["no power is read", "no power flows", "power flows the other way", "less than 1 % of the rating flows"],
+)
+def test_a_counter_that_stands_still_where_nothing_says_that_it_should_move_is_right(measured, power):
+    frozen = stuck(counting())
+    years, found = measured(frozen, power)
+    assert (years, found) == (measured(frozen, rules="sakugen-rules/1")[0], [])
+
+
+def test_one_per_cent_of_the_rating_is_enough(measured):
+    assert measured(stuck(counting()), dict.fromkeys(SLOTS, RATED_MW * MW // 100))[1] != []
+
+
+def test_a_power_of_which_the_map_does_not_say_the_direction_says_nothing(measured):
+    assert measured(stuck(counting()), steady_power(), orientation=None)[1] == []
+
+
+def test_power_that_flows_into_the_site_moves_the_import_and_not_the_export(measured):
+    assert measured(stuck(counting()), steady_power(), orientation="import-positive")[1] == []
+    assert measured(stuck(counting()), steady_power(-STEADY_MW), orientation="import-positive")[1] != []
+    assert measured(stuck(counting()), steady_power(), name=IMPORT, orientation="import-positive")[1] != []
+
+
+def test_less_than_an_hour_is_within_what_a_meter_takes_to_count_on(measured):
+    hour_ms = 4 * QUARTER_MS
+    assert measured(stuck(counting(), end_ms=NOON_MS + hour_ms), steady_power())[1] == [], "still for 45 minutes"
+    assert measured(stuck(counting(), end_ms=NOON_MS + hour_ms + 1), steady_power())[1] != [], "still for an hour"
+
+
+def test_a_coarse_counter_stands_still_until_two_of_its_steps_are_missing(measured):
+    # 1 MW for 2 h less a quarter are 1.75 MWh: less than two steps of 1 MWh, and two of 875 kWh.
+    coarse = stuck(counting())
+    assert measured(coarse, steady_power(), scale="1000000")[1] == []
+    assert measured(coarse, steady_power(), scale="875000")[1] != []
+
+
+def test_power_that_was_not_read_for_a_while_says_nothing_about_it(measured):
+    silent = {slot: None if NOON_MS < slot < TWO_MS else value for slot, value in steady_power().items()}
+    absent = {slot: value for slot, value in silent.items() if value is not None}
+    assert measured(stuck(counting()), silent)[1] == []
+    assert measured(stuck(counting()), absent)[1] == []
+
+
+def test_power_of_another_meter_says_nothing(measured):
+    assert measured(stuck(counting()), steady_power(), serial="S2")[1] == []
+
+
+def test_what_a_counter_catches_up_with_after_new_year_is_not_credited_to_the_new_year(measured):
+    hour_ms = 4 * QUARTER_MS
+    asleep = stuck(counting(), NEW_YEAR_MS - hour_ms, NEW_YEAR_MS + hour_ms)
+    # It shows at 1:00 what it counted from 23:00 on: 2 MWh, of which the new year's first hour made 1.
+    assert measured(asleep, rules="sakugen-rules/1")[0][1].low == 24 * STEADY_MW + 1
+    years, found = measured(asleep, steady_power())
+    assert found != []
+    assert [year.low for year in years] == [23 * STEADY_MW, 23 * STEADY_MW]
+
+
+def test_a_counter_that_never_moves_again_is_frozen_to_the_end(measured):
+    years, (finding,) = measured(stuck(counting(), end_ms=SLOTS[-1] + 1), steady_power())
+    assert [year.low for year in years] == [12 * STEADY_MW, 0]
+    assert years[1].high > 24 * RATED_MW
+    assert finding.interval.end_ms >= END_MS
