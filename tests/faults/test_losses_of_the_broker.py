@@ -4,6 +4,8 @@ import pytest
 from faultkit.proxy import Way
 from faultkit.verdict import assert_nothing_is_lost
 
+from metering import record
+
 pytestmark = pytest.mark.fault
 
 BROKERS = pytest.mark.parametrize(
@@ -99,6 +101,52 @@ def test_a_connection_that_stands_still_delays_and_loses_nothing(rig):
     rig.ingest_proxy.heal()
     rig.finish()
     assert_nothing_is_lost(rig)
+
+
+@pytest.mark.parametrize("line", ["gateway", "ingest"])
+def test_a_record_that_is_delivered_twice_is_journalled_once(rig, line):
+    proxy, way = (rig.box.proxy, Way.UP) if line == "gateway" else (rig.ingest_proxy, Way.DOWN)
+    rig.start()
+    rig.read_on(2)
+    proxy.double(way, "/log", 3)
+    # A broker may end a connection on which one message is confirmed twice, and deliver again on the next one.
+    rig.wait_until(lambda: len(_more_than_once(proxy, way)) >= 3, 30)
+    rig.read_on(2)
+    rig.finish()
+    assert_nothing_is_lost(rig)
+
+
+@pytest.mark.parametrize("line", ["gateway", "ingest"])
+def test_records_that_overtake_each_other_are_sent_again_and_journalled_in_order(rig, line):
+    proxy, way = (rig.box.proxy, Way.UP) if line == "gateway" else (rig.ingest_proxy, Way.DOWN)
+    rig.start()
+    rig.read_on(2)
+    proxy.swap(way, "/log", 2)
+    rig.wait_until(lambda: sum(not each.passed for each in proxy.passages(way, "/log")) == 2, 30)
+    rig.read_on(4)
+    proxy.heal()
+    rig.read_on(2)
+    rig.finish()
+    assert_nothing_is_lost(rig)
+    seqs = [record.parse(each.payload).seq for each in proxy.passages(way, "/log") if each.passed]
+    assert seqs != sorted(seqs)
+    assert [row.seq for row in rig.journal.rows()] == list(range(1, len(rig.journal.rows()) + 1))
+
+
+def test_a_line_of_two_kilobytes_a_second_delays_and_loses_nothing(rig):
+    rig.start()
+    rig.read_on(2)
+    rig.box.proxy.slow_down(2000)
+    rig.read_on(20)
+    waiting = rig.box.book.unacknowledged()
+    rig.box.proxy.heal()
+    rig.finish()
+    assert waiting > 2
+    assert_nothing_is_lost(rig)
+
+
+def _more_than_once(proxy, way):
+    return {each.digest for each in proxy.passages(way, "/log") if proxy.arrivals(way, each.digest) > 1}
 
 
 def _lost(proxy, way, suffix):

@@ -7,7 +7,7 @@ References:
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,8 +119,10 @@ class JournalBook:
     def journal_id(self) -> str:
         return self._reader.journal_id
 
-    def evidence(self) -> Evidence:
-        return collect(row.data for row in self._reader.records(self.project, 0, INT64_MAX))
+    def evidence(self, counts: Callable[[record.Record], bool] = lambda _: True) -> Evidence:
+        """The project's readings; of births all, of other records those that a test wants to count."""
+        rows = self._reader.records(self.project, 0, INT64_MAX)
+        return collect(row.data for row in rows if row.kind == "birth" or counts(record.parse(row.data)))
 
     def slots(self) -> set[tuple[str, int]]:
         """Every (poll group, slot) of which a reading is there."""
@@ -149,39 +151,71 @@ def not_exactly_once(outboxes: Iterable[OutboxBook], journal: JournalBook) -> li
 
 def against_ledger(
     ledger: Path,
-    journal: JournalBook,
-    ends: Iterable[tuple[OutboxBook, int]],
-    aside: Iterable[record.Record] = (),
+    project: str,
+    records: Iterable[record.Record],
+    unread: Iterable[ExplainedGap] = (),
     *,
     copied_ms: int | None = None,
 ) -> Score:
-    """Compare the journal with what the meters served, word for word.
+    """Compare records with what the meters served, word for word.
 
     Args:
         ledger: the simulators' file.
-        journal: what ingest holds.
-        ends: each outbox, and when its agent ended [ms since the Unix epoch]. What a meter answered after the last
-            committed slot was on its way then: it would be a gap after the next start, and there is none.
-        aside: records that are on purpose not in the journal.
+        project: whose meters.
+        records: what ingest holds, and what is on purpose not in the journal; in the plant's true time.
+        unread: when an answer may have been on its way to an agent that was killed, or ended, and explains no gap.
         copied_ms: when a card was copied, if one was [ms since the Unix epoch]. Both boxes sealed the slots that were
             not sealed then, and each pair is one reading; two boxes that read one slot later are two.
     """
-    contents = read_records([*journal.parsed(), *aside])
+    contents = read_records(records)
     before = {answer for answer in contents.answers if copied_ms is not None and answer.slot_ms <= copied_ms}
     answers = [*before, *(answer for answer in contents.answers if answer not in before)]
-    on_the_way = [
-        ExplainedGap(group.partition("/")[0], Interval(slot_ms + 1, ended_ms + 1))
-        for book, ended_ms in ends
-        for group, slot_ms in book.accounted_ms().items()
-    ]
     # Two processes round the same clock to milliseconds.
     # Other requests read nothing that a point is decoded from: who the meter is, or whether a line is in step.
     served = [
         answer
-        for answer in read_ledger(ledger, journal.project)
+        for answer in read_ledger(ledger, project)
         if (answer.device, answer.function, answer.address, len(answer.words) // 2) in contents.points_in
     ]
-    return score(served, answers, (*contents.gaps, *on_the_way), tolerance_ms=4)
+    return score(served, answers, (*contents.gaps, *unread), tolerance_ms=4)
+
+
+def unread_between(from_ms: Mapping[str, int], to_ms: int) -> list[ExplainedGap]:
+    """What a meter answered after the last committed slot was on its way when its agent ended.
+
+    Args:
+        from_ms: for each poll group, from when on nothing is committed [ms since the Unix epoch].
+        to_ms: when the agent ended [ms since the Unix epoch].
+    """
+    return [
+        ExplainedGap(group.partition("/")[0], Interval(start_ms, to_ms + 1))
+        for group, start_ms in from_ms.items()
+        if start_ms <= to_ms
+    ]
+
+
+def in_true_time(parsed: record.Record, shift_ms: int) -> record.Record:
+    """Move what was read by a clock that was ahead to when it really was.
+
+    Args:
+        parsed: the record.
+        shift_ms: how far the clock was ahead [ms].
+    """
+    match parsed:
+        case record.Readings():
+            groups = [
+                part.model_copy(update={"slots": tuple(slot - shift_ms for slot in part.slots)})
+                for part in parsed.groups
+            ]
+            return parsed.model_copy(update={"groups": tuple(groups)})
+        case record.Gap(reason="agent-down"):
+            # It begins where the run before ended, by the right clock.
+            return parsed.model_copy(update={"to_ms": max(parsed.from_ms, parsed.to_ms - shift_ms)})
+        case record.Gap():
+            moved = {"from_ms": parsed.from_ms - shift_ms, "to_ms": parsed.to_ms - shift_ms}
+            return parsed.model_copy(update=moved)
+        case _:
+            return parsed
 
 
 def slots_of_quality(evidence: Evidence, quality: Quality) -> dict[str, list[int]]:

@@ -1,7 +1,7 @@
-"""A TCP proxy that understands MQTT packets: it cuts, stalls, goes deaf in one direction, or loses chosen packets.
+"""A TCP proxy that understands MQTT packets: it cuts, stalls, slows down, goes deaf, or tampers with chosen packets.
 
 In goes the broker's port, out comes another one that stays the same while the broker dies and comes back. Whole
-packets pass or do not pass, so that a loss is one that a broker or a network could cause, never a broken frame.
+packets are lost, doubled or swapped, so that it is what a broker or a network could do, never a broken frame.
 Threads, because the tests are not asynchronous; every wait is for a condition.
 """
 
@@ -18,6 +18,7 @@ LOOPBACK = "127.0.0.1"
 _PUBLISH, _PUBACK = 3, 4
 _CHUNK_BYTES = 65_536
 _ENDS_WITHIN_S = 10.0
+_SLICES_PER_S = 20
 
 
 class Way(StrEnum):
@@ -54,8 +55,15 @@ class Passage:
     passed: bool
 
 
+class _Act(StrEnum):
+    LOSE = "lose"
+    DOUBLE = "double"
+    SWAP = "swap"
+
+
 @dataclass
-class _Loss:
+class _Rule:
+    act: _Act
     way: Way
     suffix: str
     left: int
@@ -69,6 +77,8 @@ class _Link:
         self.client, self.broker = client, broker
         self.deaf: set[Way] = set()
         self.unconfirmed = False
+        self.held: dict[Way, Packet] = {}
+        """What is to be overtaken by the next PUBLISH."""
         self._pumping = 2
         self._lock = threading.Lock()
 
@@ -102,7 +112,8 @@ class Proxy:
         self.accepted = 0
         """How many connections there have been."""
         self._refusing = self._stalled = self._ended = False
-        self._losses: list[_Loss] = []
+        self._bytes_per_s: int | None = None
+        self._rules: list[_Rule] = []
         self._unconfirming: set[Way] = set()
         self._seen: list[Passage] = []
         self._threads: list[threading.Thread] = []
@@ -142,10 +153,26 @@ class Proxy:
             for link in self._links:
                 link.deaf.add(way)
 
+    def slow_down(self, bytes_per_s: int) -> None:
+        """Let so much through each way of each connection; `heal` makes it fast again."""
+        with self._state:
+            self._bytes_per_s = bytes_per_s
+
     def lose(self, way: Way, suffix: str, count: int) -> None:
         """Lose the next PUBLISH packets whose topic ends so, each whole."""
+        self._tamper(_Act.LOSE, way, suffix, count)
+
+    def double(self, way: Way, suffix: str, count: int) -> None:
+        """Deliver the next PUBLISH packets whose topic ends so twice."""
+        self._tamper(_Act.DOUBLE, way, suffix, count)
+
+    def swap(self, way: Way, suffix: str, count: int) -> None:
+        """Let the next PUBLISH packets whose topic ends so each be overtaken by the PUBLISH behind it."""
+        self._tamper(_Act.SWAP, way, suffix, count)
+
+    def _tamper(self, act: _Act, way: Way, suffix: str, count: int) -> None:
         with self._state:
-            self._losses.append(_Loss(way, suffix, count))
+            self._rules.append(_Rule(act, way, suffix, count))
 
     def lose_confirmations(self, way: Way) -> None:
         """Lose every PUBACK until `heal`."""
@@ -156,9 +183,10 @@ class Proxy:
         """Be a wire again; connections that miss more than a few messages end, because they cannot go on."""
         with self._state:
             self._refusing = self._stalled = False
-            self._losses.clear()
+            self._bytes_per_s = None
+            self._rules.clear()
             self._unconfirming.clear()
-            broken = [link for link in self._links if link.deaf or link.unconfirmed]
+            broken = [link for link in self._links if link.deaf or link.unconfirmed or link.held]
             self._state.notify_all()
         for link in broken:
             link.cut()
@@ -219,31 +247,51 @@ class Proxy:
             while data := source.recv(_CHUNK_BYTES):
                 buffer += data
                 for packet in _packets(buffer):
-                    if self._passes(link, way, packet):
-                        sink.sendall(packet.data)
+                    for each in self._let_through(link, way, packet):
+                        self._send(sink, each.data)
         if link.pump_ended():
             with self._state:
                 self._links.remove(link)
 
-    def _passes(self, link: _Link, way: Way, packet: Packet) -> bool:
+    def _let_through(self, link: _Link, way: Way, packet: Packet) -> list[Packet]:
+        """Decide what a packet makes pass: itself, nothing, or more."""
         with self._state:
             self._state.wait_for(lambda: not self._stalled or self._ended)
-            passed = way not in link.deaf
+            through = [] if way in link.deaf else [packet]
             if packet.kind == _PUBLISH:
-                passed = passed and not self._is_lost(way, packet)
-                self._seen.append(Passage(link.number, way, packet.topic, packet.digest, packet.payload, passed))
+                through = self._tampered_with(link, way, packet) if through else []
+                for each in through or [packet]:
+                    seen = Passage(link.number, way, each.topic, each.digest, each.payload, each in through)
+                    self._seen.append(seen)
             if packet.kind == _PUBACK and way in self._unconfirming:
-                passed, link.unconfirmed = False, True
-            return passed
+                through, link.unconfirmed = [], True
+            return through
 
-    def _is_lost(self, way: Way, packet: Packet) -> bool:
-        loss = next((each for each in self._losses if each.left and _fits(each, way, packet)), None)
-        if loss is not None:
-            loss.left -= 1
-        return loss is not None
+    def _tampered_with(self, link: _Link, way: Way, packet: Packet) -> list[Packet]:
+        overtaken = link.held.pop(way, None)
+        if overtaken is not None:
+            return [packet, overtaken]
+        rule = next((each for each in self._rules if each.left and _fits(each, way, packet)), None)
+        if rule is None:
+            return [packet]
+        rule.left -= 1
+        if rule.act is _Act.SWAP:
+            link.held[way] = packet
+        return [packet, packet] if rule.act is _Act.DOUBLE else []
+
+    def _send(self, sink: socket.socket, data: bytes) -> None:
+        """Send at once, or a slice after the other while the line is slow."""
+        while data:
+            with self._state:
+                rate = self._bytes_per_s
+                size = len(data) if rate is None else max(1, rate // _SLICES_PER_S)
+                if rate is not None:
+                    self._state.wait_for(lambda: self._bytes_per_s is None or self._ended, 1 / _SLICES_PER_S)
+            sink.sendall(data[:size])
+            data = data[size:]
 
 
-def _fits(rule: _Loss, way: Way, packet: Packet) -> bool:
+def _fits(rule: _Rule, way: Way, packet: Packet) -> bool:
     return rule.way is way and packet.topic.endswith(rule.suffix)
 
 

@@ -1,30 +1,31 @@
 """A small installation in real processes, every part of which can be killed, cut off and started again.
 
-In: a folder and a running broker. Out: simulators, a gateway and ingest as `sakugen …` child processes, the last two
-each behind a proxy of its own. The plant's clock runs at twice the pace of the wall clock, a slot each half second.
+In: a folder, a running broker, and the sites. Out: simulators, a gateway a site and ingest as `sakugen …` child
+processes, gateways and ingest each behind a proxy of its own. The plants' clock runs at twice the pace of the wall
+clock, a slot each half second.
 """
 
 import asyncio
 import shutil
 import signal
 import sqlite3
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, Self
+from types import MappingProxyType
+from typing import Any, Self
 
 import tomli_w
-from faultkit.books import JournalBook, OutboxBook
+from faultkit.books import JournalBook
+from faultkit.parts import READY_WITHIN_S, Box, Outage, Part, Peer, WrongClock
 from faultkit.proxy import LOOPBACK, Proxy
+from runkit.disk import Disk
 
 from metering.clock import Clock, ClockConfig, monotonic_s
 from sakugen import keychain
-from sakugen.broker import EmbeddedBroker
-from sakugen.demo.sites import SITES
-from sakugen.processes import Child, run_to_end
+from sakugen.demo.sites import SITES, DemoSite
+from sakugen.processes import run_to_end
 
 SITE = next(site for site in SITES if site.plant == "transformer-stations")
 STARTS = datetime.fromisoformat("2026-01-05T09:00:00+07:00")
@@ -32,99 +33,46 @@ FACTOR = 2.0
 INTERVAL_S = 1
 INTERVAL_MS = INTERVAL_S * 1000
 SEAL_AFTER_S = 0.5
-READY_WITHIN_S = 30.0
-DRIVERS = Path(__file__).parents[1] / "drivers"
+DATABASE = "sakugen"
 _TAIL_CHARACTERS = 3000
-
-
-class Broker(Protocol):
-    """What a broker must be able to do."""
-
-    port: int
-
-    def start(self) -> None: ...
-    def kill(self) -> None: ...
-
-
-class KillableBroker(EmbeddedBroker):
-    """The embedded broker, and how to end it as a power cut would."""
-
-    def kill(self) -> None:
-        process = self._broker._process
-        process.kill()
-        process.wait()
-        self.stop()
-
-
-class Part(Child):
-    """A child process that may be started with a driver between it and the product."""
-
-    def __init__(self, name: str, arguments: list[str], log: Path) -> None:
-        super().__init__(name, arguments, log)
-        self._plain = self._command
-
-    def choose(self, driver: str | None = None, *arguments: str) -> None:
-        """Have the next start go through a driver, or through none."""
-        command = [] if driver is None else [sys.executable, str(DRIVERS / driver), *arguments]
-        self._command = [*command, *self._plain[3:]] if command else self._plain
-
-    @property
-    def status(self) -> int | None:
-        """Its exit status; negative for a signal."""
-        return None if self._process is None else self._process.poll()
-
-    def bring_up(self) -> None:
-        self.start()
-        asyncio.run(self.wait_ready(READY_WITHIN_S))
-
-    def end(self) -> int | None:
-        return asyncio.run(self.stop())
-
-
-@dataclass
-class Outage:
-    """When an agent was down."""
-
-    from_ms: int
-    """The plant's clock when it was killed, or when that was noticed [ms since the Unix epoch]."""
-    to_ms: int = 0
-    """The plant's clock when it was ready again [ms since the Unix epoch]."""
-
-
-@dataclass
-class Box:
-    """One gateway's box: its folder, its process, its line to the broker."""
-
-    folder: Path
-    part: Part
-    proxy: Proxy
-    settings: dict[str, Any]
-    config: Path
-    outages: list[Outage] = field(default_factory=list)
-    ended_ms: int | None = None
-    """The plant's clock when the agent ended for good [ms since the Unix epoch]."""
-
-    @property
-    def book(self) -> OutboxBook:
-        return OutboxBook(self.folder / "outbox.sqlite")
-
-    def configure(self, **changes: Any) -> None:
-        """Write its file again with some settings changed."""
-        self.settings = self.settings | changes
-        self.config.write_text(tomli_w.dumps(self.settings), encoding="utf-8")
+_FORWARDERS = "forward.sqlite*"
 
 
 class Rig:
     """Everything; use `with`. Parts are up when the block begins and gone when it ends."""
 
-    def __init__(self, folder: Path, broker: Broker, wait_until: Callable[..., None], plant_port: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: Peer,
+        wait_until: Callable[..., None],
+        free_port: Callable[[], int],
+        sites: Sequence[DemoSite] = (SITE,),
+        influxd: Peer | None = None,
+        disks: Mapping[str, Disk] = MappingProxyType({}),
+    ) -> None:
+        """Remember what there is.
+
+        Args:
+            folder: everything is in it.
+            broker: running.
+            wait_until: how to wait.
+            free_port: for the plants.
+            sites: each gets a gateway.
+            influxd: where good readings are copied to, if anywhere.
+            disks: small ones, by the name of the folder that they are mounted on: "ingest" or a box.
+        """
         self.folder = folder
         self.broker = broker
+        self.influxd = influxd
+        self.disks = disks
         self.wait_until = wait_until
-        self._plant_port = plant_port
+        self.sites = sites
+        self._plant_ports = {site.site: free_port() for site in sites}
         self._stack = ExitStack()
         self.boxes: list[Box] = []
-        self.copied_ms: int | None = None
+        self.exits: list[tuple[str, str]] = []
+        """Parts that ended by themselves, and what they said."""
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -133,13 +81,16 @@ class Rig:
             clock = ClockConfig(kind="scaled", start=STARTS, anchor_s=monotonic_s(), factor=FACTOR)
             self.clock: Clock = clock.build()
             self._clock_table = clock.model_dump(exclude_none=True)
-            self.keys = keychain.bootstrap(self.folder / "keys", [SITE.gateway_name], "operator", self.clock.now_ms())
+            names = [site.gateway_name for site in self.sites]
+            self.keys = keychain.bootstrap(self.folder / "keys", names, "operator", self.clock.now_ms())
             self.ingest_proxy = stack.enter_context(Proxy(self.broker.port))
             self._write("simulators", self._simulators())
             self._write("ingest", self._ingest())
             self.simulators = self._part("simulators", "simulate")
             self.ingest = self._part("ingest", "ingest")
-            self.box = self.add_box("first")
+            for site in self.sites:
+                self.add_box(site.site, site)
+            self.box = self.boxes[0]
             self._stack = stack.pop_all()
         return self
 
@@ -147,9 +98,9 @@ class Rig:
         self._stack.close()
 
     def start(self) -> None:
-        """Start everything; the box last, because a meter that does not listen yet is one that does not answer."""
+        """Start everything; boxes last, because a meter that does not listen yet is one that does not answer."""
         self.begun_ms = self.clock.now_ms()
-        for parts in ((self.simulators, self.ingest), (self.box.part,)):
+        for parts in ((self.simulators, self.ingest), [box.part for box in self.boxes]):
             for part in parts:
                 part.start()
             for part in parts:
@@ -158,39 +109,53 @@ class Rig:
 
     # --- the boxes ------------------------------------------------------------------------------------------------
 
-    def add_box(self, name: str) -> Box:
-        """Set a gateway up, not started: every box of the rig has the same identity and key."""
+    def add_box(self, name: str, site: DemoSite) -> Box:
+        """Set a gateway up, not started: every box of a site has the same identity and key."""
         proxy = self._stack.enter_context(Proxy(self.broker.port))
         part = self._part(f"gateway-{name}", "gateway")
-        settings = self._gateway(self.folder / name, proxy.port)
-        box = Box(self.folder / name, part, proxy, settings, self._config(part.name))
+        settings = self._gateway(site, self.folder / name, proxy.port)
+        box = Box(site, self.folder / name, part, proxy, settings, self._config(part.name))
         box.configure()
         self.boxes.append(box)
         return box
 
-    def clone(self, box: Box, name: str) -> Box:
-        """Set a second box up with a copy of the first one's card, which may be in use.
+    def boxes_of(self, site: DemoSite) -> list[Box]:
+        return [box for box in self.boxes if box.site is site]
 
-        It is taken at an instant when everything sealed is acknowledged, so that every record has one owner.
-        """
-        other = self.add_box(name)
+    def copy_card(self, box: Box, name: str) -> Box:
+        """Set a second box up with a copy of the first one's card, which may be in use."""
+        other = self.add_box(name, box.site)
         other.folder.mkdir()
+        self._copy(box, other)
+        return other
+
+    def clone(self, box: Box, name: str) -> Box:
+        """Do so at an instant when everything sealed is acknowledged, so that every record has one owner."""
+        other = self.copy_card(box, name)
 
         def copied() -> bool:
-            with (
-                closing(sqlite3.connect(f"{box.book.path.as_uri()}?mode=ro", uri=True)) as source,
-                closing(sqlite3.connect(other.book.path)) as target,
-            ):
-                source.backup(target)
+            self._copy(box, other)
             return other.book.unacknowledged() == 0
 
         self.wait_until(copied, 20)
-        self.copied_ms = self.clock.now_ms()
-        other.outages.append(Outage(self.copied_ms))
         return other
 
+    def _copy(self, box: Box, other: Box) -> None:
+        with (
+            closing(sqlite3.connect(f"{box.book.path.as_uri()}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(other.book.path)) as target,
+        ):
+            source.backup(target)
+        other.copied_ms = self.clock.now_ms()
+        other.outages = [Outage(other.copied_ms)]
+
+    def note_outage(self, box: Box) -> None:
+        """From now on nobody reads; an outage that is not over goes on."""
+        if not (box.outages and box.outages[-1].to_ms == 0):
+            box.outages.append(Outage(self.clock.now_ms()))
+
     def kill(self, box: Box) -> None:
-        box.outages.append(Outage(self.clock.now_ms()))
+        self.note_outage(box)
         box.part.kill()
 
     def await_death(self, part: Part, timeout_s: float = 20.0) -> None:
@@ -199,7 +164,7 @@ class Rig:
         assert part.status == -signal.SIGKILL, part.output()
         for box in self.boxes:
             if box.part is part:
-                box.outages.append(Outage(self.clock.now_ms()))
+                self.note_outage(box)
         part.choose()
 
     def revive(self, box: Box) -> None:
@@ -209,7 +174,7 @@ class Rig:
 
     def end_for_now(self, box: Box) -> None:
         """End a box in good order; what it has not sent stays in it."""
-        box.outages.append(Outage(self.clock.now_ms()))
+        self.note_outage(box)
         assert box.part.end() == 0, box.part.output()
 
     def restart(self, box: Box) -> None:
@@ -217,11 +182,47 @@ class Rig:
         self.end_for_now(box)
         self.revive(box)
 
+    def begin_wrong_clock(self, box: Box, shift_ms: int) -> None:
+        """Kill a box, and start it with a clock that is so far ahead (negative: behind)."""
+        self.kill(box)
+        box.configure(clock=self._clock_table | {"start": STARTS + timedelta(milliseconds=shift_ms)})
+        box.wrong_clocks.append(WrongClock(shift_ms, box.outages[-1], self.clock.mono_ms()))
+        box.part.start()
+
+    def end_wrong_clock(self, box: Box) -> None:
+        """Kill a box, and start it with the right clock."""
+        box.part.kill()
+        wrong = box.wrong_clocks[-1]
+        wrong.to_mono_ms = self.clock.mono_ms()
+        wrong.unread_from_ms = {
+            group: slot_ms - wrong.shift_ms + 1 for group, slot_ms in box.book.accounted_ms().items()
+        }
+        box.configure(clock=self._clock_table)
+        box.part.start()
+
+    def look_after(self) -> None:
+        """Note which boxes are ready again; start what ended by itself, as the system's service manager would."""
+        for box in self.boxes:
+            wrong = box.wrong_clocks and box.wrong_clocks[-1].to_mono_ms is None
+            if box.outages and box.outages[-1].to_ms == 0 and not wrong and box.part.is_ready:
+                box.outages[-1].to_ms = self.clock.now_ms()
+        for part in (self.ingest, *(box.part for box in self.boxes)):
+            if part.status is not None:
+                self.exits.append((part.name, part.output()[-_TAIL_CHARACTERS:]))
+                for box in self.boxes:
+                    if box.part is part:
+                        self.note_outage(box)
+                part.start()
+
     # --- conditions -----------------------------------------------------------------------------------------------
 
     @property
     def journal(self) -> JournalBook:
-        return JournalBook(self.folder / "ingest" / "journal.sqlite", SITE.project)
+        return self.journal_of(self.sites[0])
+
+    def journal_of(self, site: DemoSite) -> JournalBook:
+        """The journal, to be asked for the readings of one site."""
+        return JournalBook(self.folder / "ingest" / "journal.sqlite", site.project)
 
     def committed(self, box: Box | None = None) -> int:
         """The newest slot that a box has committed [ms since the Unix epoch]; 0 before the first."""
@@ -257,16 +258,20 @@ class Rig:
         assert self.ingest.end() == 0, self.ingest.output()
 
     def keep_journal(self, name: str) -> Path:
-        """Copy the journal's files while ingest is not running, as a backup would."""
+        """Copy the journal's files while ingest is not running, as a backup would; the forwarder's is none of them."""
         target = self.folder / name
-        shutil.copytree(self.journal.path.parent, target)
+        shutil.copytree(self.journal.path.parent, target, ignore=shutil.ignore_patterns("lost+found", _FORWARDERS))
         return target
 
     def restore_journal(self, source: Path | None) -> None:
         """Put an older copy in the journal's place, or nothing at all."""
-        shutil.rmtree(self.journal.path.parent)
+        folder = self.journal.path.parent
+        for each in folder.iterdir():
+            # The folder itself may be where a disk is mounted.
+            if not each.match(_FORWARDERS):
+                shutil.rmtree(each) if each.is_dir() else each.unlink()
         if source is not None:
-            shutil.copytree(source, self.journal.path.parent)
+            shutil.copytree(source, folder, dirs_exist_ok=True)
 
     def adopt(self, journal: str) -> None:
         """End ingest, let its journal succeed another one, start it again."""
@@ -294,45 +299,49 @@ class Rig:
         return self.folder / "ledger.sqlite"
 
     def _simulators(self) -> dict[str, Any]:
-        plant = {"plant": SITE.plant, "project": SITE.project, "site": SITE.site, "port": self._plant_port}
+        plants = [
+            {"plant": site.plant, "project": site.project, "site": site.site, "port": self._plant_ports[site.site]}
+            for site in self.sites
+        ]
         return {
             "ledger": str(self.ledger),
             "clock": self._clock_table,
             "counters_from": STARTS,
-            "plants": [plant],
+            "plants": plants,
         }
 
     def _ingest(self) -> dict[str, Any]:
+        influxdb = {} if self.influxd is None else {"url": f"http://{LOOPBACK}:{self.influxd.port}", "bucket": DATABASE}
         return {
             "data_dir": str(self.folder / "ingest"),
             "keys_file": str(self.keys.keys_file),
             "ack_key_file": str(self.keys.ack_key),
             "broker": {"host": LOOPBACK, "port": self.ingest_proxy.port},
             "clock": self._clock_table,
-        }
+        } | ({"influxdb": influxdb} if influxdb else {})
 
-    def _gateway(self, folder: Path, broker_port: int) -> dict[str, Any]:
+    def _gateway(self, site: DemoSite, folder: Path, broker_port: int) -> dict[str, Any]:
         return {
-            "site": SITE.site,
-            "gateway": SITE.gateway,
-            "project": SITE.project,
+            "site": site.site,
+            "gateway": site.gateway,
+            "project": site.project,
             "data_dir": str(folder),
-            "key_file": str(self.keys.gateways[SITE.gateway_name]),
+            "key_file": str(self.keys.gateways[site.gateway_name]),
             "ack_keys": [self.keys.ack_public],
             "seal_after_s": SEAL_AFTER_S,
             "broker": {"host": LOOPBACK, "port": broker_port},
             "clock": self._clock_table,
-            "device": list(self._devices()),
+            "device": list(self._devices(site)),
         }
 
-    def _devices(self) -> Iterator[dict[str, Any]]:
-        for device in SITE.devices:
+    def _devices(self, site: DemoSite) -> Iterator[dict[str, Any]]:
+        for device in site.devices:
             points = [{"point": device.name, "measurand": name} for name in device.measurands]
             yield {
                 "name": device.name,
                 "map": device.device_map,
                 "host": LOOPBACK,
-                "port": self._plant_port,
+                "port": self._plant_ports[site.site],
                 "unit_id": device.unit_id,
                 # A busy machine must not make a silent meter of one that answers late.
                 "timeout_s": 10.0,
