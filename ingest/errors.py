@@ -82,6 +82,10 @@ class InfluxError(IngestError):
         self.retry_after_s = retry_after_s
 
 
+class InfluxEmptyError(InfluxError):
+    """The database does not exist: nothing was ever written, or its name is another one."""
+
+
 class InfluxRejectedError(InfluxError):
     """HTTP 400: at least one line is bad; which one must be found by halves."""
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from ingest.errors import InfluxEmptyError
 from ingest.store.archive import Archive
 from ingest.store.archive_layout import month_of
 from ingest.store.census import StreamStanding, streams
@@ -107,10 +108,17 @@ def days(places: Places, project: str, span: Interval) -> Iterator[Row]:
         for point in sorted({key[0] for key in (*ours, *(archived or ()))} | set(sites)):
             there = None
             if places.influxdb is not None and point in sites:
-                there = places.influxdb.readings(sites[point], point, day.start_ms, day.end_ms)
+                there = _in_influxdb(places.influxdb, sites[point], point, day)
             row = _row(project, point, day, ours, there, archived)
             if row.says_something:
                 yield row
+
+
+def _in_influxdb(influxdb: InfluxReader, site: str, point: str, day: Interval) -> Mapping[str, Found]:
+    try:
+        return influxdb.readings(site, point, day)
+    except InfluxEmptyError:
+        return {}  # nothing was ever written
 
 
 def whole_day(reader: JournalReader, project: str, day: Interval) -> Evidence:

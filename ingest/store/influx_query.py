@@ -3,22 +3,25 @@
 In goes a point and an interval, out come numpy arrays of one measurand each: times in milliseconds and floats.
 """
 
-import csv
-import io
+import json
 from collections.abc import Mapping
-from http import HTTPStatus
 from urllib.parse import urlencode
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as arrow_compute
+import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from ingest.config import InfluxSettings
-from ingest.errors import InfluxError
+from ingest.errors import InfluxEmptyError, InfluxError
 from ingest.store.influx import Door, check
+from metering.interval import Interval
 from metering.measurands import MEASURANDS
 
 Found = tuple[NDArray[np.int64], NDArray[np.float64]]
 """Times [ms since the Unix epoch], and values in the unit that the measurand's name ends with."""
+_COLUMNS = {"time": pa.int64()} | dict.fromkeys(MEASURANDS, pa.float64())
 
 
 class InfluxReader:
@@ -29,53 +32,94 @@ class InfluxReader:
         self._door = Door(settings)
         self._bucket = settings.bucket
 
-    def readings(self, site: str, point: str, start_ms: int, end_ms: int) -> Mapping[str, Found]:
-        """Read everything of a point, by measurand.
+    def readings(self, site: str, point: str, span: Interval, measurand: str | None = None) -> Mapping[str, Found]:
+        """Read what there is of a point, by measurand.
 
         Args:
             site: the site.
             point: the metering point.
-            start_ms: the interval's start [ms since the Unix epoch].
-            end_ms: its end, exclusive [ms since the Unix epoch].
+            span: from when to when.
+            measurand: this one alone; None = every measurand that we know.
 
         Raises:
-            InfluxError: when it does not answer, or does not understand InfluxQL.
+            InfluxEmptyError: when the database does not exist.
+            InfluxError: when it does not answer, does not understand InfluxQL, or gives fewer readings than it counts.
         """
-        text = (
-            f"SELECT * FROM reading WHERE site = '{site}' AND point = '{point}'"  # noqa: S608 - names are plain words
-            f" AND time >= {start_ms}ms AND time < {end_ms}ms"
+        wanted = "*" if measurand is None else _name(measurand)
+        where = (
+            f"FROM reading WHERE site = {_text(site)} AND point = {_text(point)}"
+            f" AND time >= {span.start_ms}ms AND time < {span.end_ms}ms"
         )
-        query = urlencode({"db": self._bucket, "epoch": "ms", "q": text})
-        answer = self._door.ask("GET", f"/query?{query}", accept="application/csv")
-        if answer.status == HTTPStatus.NOT_FOUND and b"database not found" in answer.data:
-            return {}  # nothing was ever written
-        check(answer.status, answer.data.decode(errors="replace"), None, self._door.url)
-        if "csv" not in answer.headers.get("Content-Type", ""):
+        # Counted first: what is written meanwhile makes more, never less.
+        counted = self._counted(f"SELECT COUNT({wanted}) {where}", measurand)
+        found = self._columns(f"SELECT {wanted} {where}")
+        for name, count in counted.items():
+            given = len(found[name][0]) if name in found else 0
+            # As CSV, an error or an answer that was cut short looks like fewer readings, or none.
+            if given < count:
+                raise InfluxError(
+                    f"InfluxDB at {self._door.url} gave {given} of {count} readings of {point} {name}:"
+                    " look at its limits (max-row-limit, query-timeout)"
+                )
+        return found
+
+    def _counted(self, query: str, measurand: str | None) -> dict[str, int]:
+        data = self._ask(query, "application/json")
+        try:
+            (result,) = json.loads(data)["results"]
+            if "error" in result:
+                raise InfluxError(f"InfluxDB at {self._door.url} cannot answer: {result['error']}")
+            (series,) = result.get("series", [{"columns": ["time"], "values": [[0]]}])
+            pairs = dict(zip(series["columns"], series["values"][0], strict=True))
+            del pairs["time"]  # who does not count by time did not understand
+            counts = {measurand or name.removeprefix("count_"): count for name, count in pairs.items()}
+        except (ValueError, KeyError, TypeError, IndexError):
             raise InfluxError(
-                f"{self._door.url} does not answer InfluxQL with CSV; only InfluxDB 1.x, 2.x and 3 can be read back"
-            )
-        return columns_of(answer.data.decode())
+                f"{self._door.url} does not answer InfluxQL (only InfluxDB 1.x, 2.x and 3 can be read back):"
+                f" {data[:200]!r}"
+            ) from None
+        return {name: count or 0 for name, count in counts.items() if name in MEASURANDS}
+
+    def _columns(self, query: str) -> dict[str, Found]:
+        data = self._ask(query, "application/csv")
+        try:
+            return columns_of(data)
+        except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
+            told = data[:200].decode(errors="replace")
+            raise InfluxError(f"InfluxDB at {self._door.url} answered no readings: {error}: {told!r}") from None
+
+    def _ask(self, query: str, accept: str) -> bytes:
+        path = "/query?" + urlencode({"db": self._bucket, "epoch": "ms", "q": query})
+        answer = self._door.ask("GET", path, accept=accept)
+        told = answer.data.decode(errors="replace")
+        if "database not found" in told[:300]:
+            raise InfluxEmptyError(f"InfluxDB at {self._door.url}: database not found: {self._bucket}")
+        check(answer.status, told, answer.headers.get("Retry-After"), self._door.url)
+        return answer.data
 
 
-def columns_of(text: str) -> dict[str, Found]:
-    """Read InfluxDB's CSV.
+def columns_of(data: bytes) -> dict[str, Found]:
+    """Read InfluxDB's CSV; columns that are no measurand are left out.
 
     Raises:
-        InfluxError: when it tells of an error instead.
+        pyarrow.ArrowInvalid: when it is none, or holds text where numbers belong.
+        pyarrow.ArrowKeyError: when it has no times.
     """
-    if "error" in text.partition("\n")[0]:
-        raise InfluxError(f"InfluxDB could not answer: {text.strip()[:300]}")
-    rows = csv.reader(io.StringIO(text))
-    head = next(rows, [])
-    table = [row for row in rows if row]
-    if not table:
+    if not data.strip():
         return {}
-    times = np.array([row[head.index("time")] for row in table], np.int64)
+    table = arrow_csv.read_csv(pa.BufferReader(data), convert_options=arrow_csv.ConvertOptions(column_types=_COLUMNS))
     found: dict[str, Found] = {}
-    for at, name in enumerate(head):
+    for name in table.column_names:
         if name in MEASURANDS:
-            there = np.array([row[at] != "" for row in table])
-            values = np.array([float(row[at]) for row in table if row[at]])
-            if len(values):
-                found[name] = (times[there], values)
+            there = table.filter(arrow_compute.is_valid(table[name]))
+            if len(there):
+                found[name] = (there["time"].to_numpy(), there[name].to_numpy())
     return found
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

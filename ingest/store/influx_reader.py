@@ -1,26 +1,21 @@
 """Read good readings out of InfluxDB: what was measured before there was a journal can be computed too.
 
 In go points with the meters that somebody declares for them, out comes `Evidence` without births, runs or raw words:
-nothing in it is signed, and `caveat` says so. Any server that answers InfluxQL at `/query` will do: 1.x, 2.x, 3.
+nothing in it is signed, and `caveat` says so.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from urllib.parse import urlencode
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
 from ingest.config import InfluxSettings
-from ingest.errors import InfluxError
 from ingest.store.archive_layout import interval_of, months_in
 from ingest.store.archive_read import Rows, joined
-from ingest.store.influx import Door, check
+from ingest.store.influx_query import InfluxReader
 from ingest.store.readings import Evidence, Key
 from ingest.store.series import Binding, Int64Array, Meter, UInt8Array
 from metering.interval import Interval
@@ -58,8 +53,7 @@ class InfluxSource:
             site: the tag `site` of its readings.
             declared: which points and measurands, and their meters, in order of time; what is not declared is not read.
         """
-        self._door = Door(settings)
-        self._bucket = settings.bucket
+        self._reader = InfluxReader(settings)
         self._site = site
         self._declared = tuple(declared)
 
@@ -90,52 +84,11 @@ class InfluxSource:
         binding = _binding(one)
         for month in map(interval_of, months_in(span)):
             part = Interval(max(month.start_ms, span.start_ms), min(month.end_ms, span.end_ms))
-            time_ms, number = self._read(one, part)
-            if len(time_ms):
+            found = self._reader.readings(self._site, one.point, part, one.measurand).get(one.measurand)
+            if found is not None:
+                time_ms, number = found
                 value, quality = _quanta(number, measurand(one.measurand).quanta_per_unit)
                 yield _one_row_a_slot(time_ms, value, quality, binding)
-
-    def _read(self, one: Declared, span: Interval) -> tuple[Int64Array, NDArray[np.float64]]:
-        field = _name(one.measurand)
-        where = (
-            f"FROM reading WHERE site = {_text(self._site)} AND point = {_text(one.point)}"
-            f" AND time >= {span.start_ms}ms AND time < {span.end_ms}ms"
-        )
-        data = self._ask(f"SELECT {field} {where}", "application/csv")
-        time_ms, number = np.empty(0, np.int64), np.empty(0, np.float64)
-        if data.strip():
-            columns = {"time": pa.int64(), one.measurand: pa.float64()}
-            options = arrow_csv.ConvertOptions(column_types=columns, include_columns=list(columns))
-            try:
-                table = arrow_csv.read_csv(pa.BufferReader(data), convert_options=options)
-            except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
-                told = data[:200].decode(errors="replace")
-                raise InfluxError(f"InfluxDB at {self._door.url} answered no readings: {error}: {told!r}") from None
-            time_ms, number = table["time"].to_numpy(), table[one.measurand].to_numpy()
-        # As CSV, an error or an answer that was cut short looks like fewer readings, or none.
-        count = self._count(f"SELECT COUNT({field}) {where}")
-        if count != len(time_ms):
-            raise InfluxError(
-                f"InfluxDB at {self._door.url} gave {len(time_ms)} of {count} readings of {one.point} {one.measurand}:"
-                " look at its limits (max-row-limit, query-timeout), or ask again when nothing is being written"
-            )
-        return time_ms, number
-
-    def _count(self, query: str) -> int:
-        data = self._ask(query, "application/json")
-        try:
-            (result,) = json.loads(data)["results"]
-            if "error" in result:
-                raise InfluxError(f"InfluxDB at {self._door.url} cannot answer: {result['error']}")
-            return int(result["series"][0]["values"][0][1]) if "series" in result else 0
-        except (ValueError, KeyError, TypeError, IndexError):
-            raise InfluxError(f"InfluxDB at {self._door.url} answered no count: {data[:200]!r}") from None
-
-    def _ask(self, query: str, accept: str) -> bytes:
-        path = "/query?" + urlencode({"db": self._bucket, "epoch": "ms", "q": query})
-        answer = self._door.ask("GET", path, accept=accept)
-        check(answer.status, answer.data.decode(errors="replace"), answer.headers.get("Retry-After"), self._door.url)
-        return answer.data
 
 
 def _one_row_a_slot(time_ms: Int64Array, value: Int64Array, quality: UInt8Array, binding: Binding) -> Rows:
@@ -192,11 +145,3 @@ def _binding(one: Declared) -> Binding:
         interval_ms=one.interval_ms,
         blocks=(),
     )
-
-
-def _name(identifier: str) -> str:
-    return '"' + identifier.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -138,7 +138,9 @@ def archive_months(
         written.append(month)
         if not as_json:
             what = "again, other records have come" if month.again else "new"
-            typer.echo(f"{month.project} {month.month}: {month.readings:,} readings, {month.size_bytes:,} bytes, {what}")
+            typer.echo(
+                f"{month.project} {month.month}: {month.readings:,} readings, {month.size_bytes:,} bytes, {what}"
+            )
 
     archive(JournalReader(settings.journal_path), target, settings.clock.build().now_ms(), tell)
     if as_json:

@@ -14,6 +14,7 @@ from ingest.store.influx import open_writer
 from ingest.store.influx_query import InfluxReader
 from ingest.store.reader import JournalReader
 from metering.clock import SystemClock
+from metering.interval import Interval
 
 TEXT = b"reading,point=a x=1.0 1\nreading,point=bad x=1.0 2\nreading,point=c x=1.0 3\n"
 
@@ -131,5 +132,5 @@ def test_over_tls_only_a_server_with_a_trusted_certificate_is_written_to(serve_i
         with pytest.raises(InfluxError, match="no answer from InfluxDB at https"):
             open_writer(InfluxSettings(url=server.url, api=api)).write(TEXT)
     with pytest.raises(InfluxError, match="no answer from InfluxDB at https"):
-        InfluxReader(InfluxSettings(url=server.url)).readings("farm", "ac", 0, 1)
+        InfluxReader(InfluxSettings(url=server.url)).readings("farm", "ac", Interval(0, 1))
     assert server.lines == {}

@@ -19,6 +19,7 @@ from ingest.store.influx_query import InfluxReader
 from ingest.store.journal import Journal
 from ingest.store.reader import JournalReader
 from metering.clock import SystemClock
+from metering.interval import Interval
 
 pytestmark = pytest.mark.real
 NOW_MS = 1_766_600_000_000
@@ -145,4 +146,4 @@ def test_victoria_metrics_takes_what_is_written_to_the_v2_endpoint(victoria_metr
 def test_a_database_without_influxql_cannot_be_compared_and_says_so(victoria_metrics, plant):
     settings = InfluxSettings(url=f"http://127.0.0.1:{victoria_metrics.port}")
     with pytest.raises(InfluxError, match="InfluxQL"):
-        InfluxReader(settings).readings("farm", "ac", 0, 1)
+        InfluxReader(settings).readings("farm", "ac", Interval(0, 1))
