@@ -57,19 +57,19 @@ def widen_frozen(
         return pairs
     power, direction = POWERS[name]
     series = evidence.series(point.id, power)
-    if len(series) == 0 or len(pairs.low) == 0:
+    if len(series) < 2 or len(pairs.low) == 0:
         return pairs
     rated_mw = Fraction(point.rated_power_w) * 1000
     least_mw = ceil(rated_mw * rules.frozen.least_power)
     most_mw = min(floor(rated_mw * rules.rated_margin), _MOST_MW)
     power_mw = _flowing(project, series, direction, least_mw, most_mw)
-    expected = _expected(series, power_mw, QUANTA_DIVISORS[measurand(name).quantum])
+    divisor = QUANTA_DIVISORS[measurand(name).quantum]
     starts, ends = readings.time_ms[pairs.first], readings.time_ms[pairs.second]
+    before, after = (_energy_until(series, power_mw, divisor, instants) for instants in (starts, ends))
     still = readings.value[pairs.first] == readings.value[pairs.second]
-    still &= readings.epoch[pairs.first] == readings.epoch[pairs.second]
     low, high, code = pairs.low.copy(), pairs.high.copy(), pairs.code.copy()
     kernels.widen_frozen(
-        still.astype(np.uint8), ends - starts, _between(series.time_ms, expected, starts, ends),
+        still.astype(np.uint8), ends - starts, after - before,
         np.maximum(readings.step[pairs.first], readings.step[pairs.second]), rules.frozen.least_ms,
         low, high, pairs.limit, code,
     )  # fmt: skip
@@ -93,18 +93,12 @@ def _sign(orientation: str | None, direction: str | None) -> int:
     return 1 if orientation == direction else -1
 
 
-def _expected(series: Series, power_mw: Ints, divisor: int) -> Ints:
+def _energy_until(series: Series, power_mw: Ints, divisor: int, instants: Ints) -> Ints:
     # From each sample to the next, the lower of the two powers × time, when they follow each other [quanta].
     span_ms = np.diff(series.time_ms)
-    least_mw = np.minimum(power_mw[:-1], power_mw[1:])
-    energy = least_mw // divisor * span_ms + least_mw % divisor * span_ms // divisor
-    return np.asarray(np.where(span_ms <= poll_interval_ms(series), energy, 0), np.int64)
-
-
-def _between(time_ms: Ints, expected: Ints, starts: Ints, ends: Ints) -> Ints:
-    # What is expected of the samples that lie wholly between two instants.
-    so_far = np.concatenate([np.zeros(1, np.int64), np.cumsum(expected, dtype=np.int64)])
-    first = np.searchsorted(time_ms, starts, side="left")
-    last = np.searchsorted(time_ms, ends, side="right") - 1
-    between = so_far[last] - so_far[np.minimum(first, len(time_ms) - 1)]
-    return np.asarray(np.where(first < last, between, 0), np.int64)
+    least_mw = np.where(span_ms <= poll_interval_ms(series), np.minimum(power_mw[:-1], power_mw[1:]), 0)
+    whole, part = least_mw // divisor, least_mw % divisor
+    so_far = np.concatenate([np.zeros(1, np.int64), np.cumsum(whole * span_ms + part * span_ms // divisor)])
+    place = np.clip(np.searchsorted(series.time_ms, instants, side="right") - 1, 0, len(span_ms) - 1)
+    into_ms = np.clip(instants - series.time_ms[place], 0, span_ms[place])
+    return np.asarray(so_far[place] + whole[place] * into_ms + part[place] * into_ms // divisor, np.int64)

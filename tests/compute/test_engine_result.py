@@ -323,6 +323,24 @@ def test_a_reset_is_a_finding_with_its_evidence(solar):
     )
 
 
+def test_under_the_first_ruleset_findings_say_what_they_always_said(project_texts, make_evidence, shown):
+    values = steady()
+    lower = {slot: value if slot < SLOTS[10] else value - values[SLOTS[10]] for slot, value in values.items()}
+    project = parse_project(project_texts["solar-pv"]())
+    part = shown("bus", EXPORT, lower, unsynced=frozenset(SLOTS[20:22]), interval_ms=HOUR_MS)
+    result = compute(project, make_evidence([part]), project.period[0], ruleset("sakugen-rules/1"))
+    found = {finding.code: finding.evidence for finding in result.findings}
+    assert found["counter-reset"] == {
+        "pairs": "1",
+        f"{SLOTS[9]}..{SLOTS[10]} ms": "10009000000000 → 0, counted as [0, 8715036313]",
+    }
+    assert found["clock-unsynchronised"] == {
+        "readings": "2",
+        "first_ms": str(SLOTS[20]),
+        "last_ms": str(SLOTS[21]),
+    }
+
+
 def test_the_order_of_records_changes_nothing(project_texts, make_records, shown):
     records = make_records([shown("bus", EXPORT, steady(), interval_ms=HOUR_MS, unsynced=frozenset(SLOTS[:5]))])
     text = project_texts["solar-pv"]()

@@ -116,6 +116,29 @@ def test_power_that_was_not_read_for_a_while_says_nothing_about_it(measured):
     assert measured(stuck(counting()), absent)[1] == []
 
 
+def test_two_powers_far_apart_say_nothing_about_the_time_between_them(measured):
+    gap = {slot for slot in SLOTS if NOON_MS < slot < TWO_MS - QUARTER_MS}
+    counter = {slot: value for slot, value in stuck(counting()).items() if slot not in gap}
+    assert measured(counter, {slot: MW for slot in SLOTS if slot not in gap})[1] == []
+    assert measured(counter, steady_power())[1] != []
+
+
+def test_a_power_that_is_read_less_often_than_the_counter_is_enough(measured):
+    hourly = {slot: MW for slot in SLOTS if slot % (4 * QUARTER_MS) == 0}
+    years, found = measured(stuck(counting()), hourly, interval_ms=4 * QUARTER_MS)
+    assert (years[0].low, len(found)) == (22 * STEADY_MW, 1)
+
+
+def test_one_power_alone_says_nothing(measured):
+    assert measured(stuck(counting()), {NOON_MS: MW})[1] == []
+
+
+def test_a_power_beyond_what_is_possible_is_taken_for_the_most_that_is(measured):
+    # 8.4 MW for 15 minutes are 2.1 MWh, whatever the register says: less than two steps of 9 MWh in 2 h less a quarter.
+    assert measured(stuck(counting()), dict.fromkeys(SLOTS, 2**62), scale="9000000")[1] == []
+    assert measured(stuck(counting()), dict.fromkeys(SLOTS, 2**62), scale="7000000")[1] != []
+
+
 def test_power_of_another_meter_says_nothing(measured):
     assert measured(stuck(counting()), steady_power(), serial="S2")[1] == []
 
