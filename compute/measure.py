@@ -18,7 +18,8 @@ from compute.project import PointSettings, ProjectSettings
 from compute.result import Blocked, MonitoredValue, VintageValue
 from compute.rulesets import Ruleset
 from compute.sources import (
-    Allowed,
+    EVERYTHING,
+    Believed,
     Samples,
     counter_readings,
     energised_samples,
@@ -93,7 +94,7 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
     """
     series = tuple(task.evidence.series(point.id, name) for name in spec.measurands)
     is_counter = spec.kind == "counter"
-    allowed = None if is_counter else _allowed(task, spec, point)
+    believed = EVERYTHING if is_counter else _believed(task, spec, point)
     track = _counter_track(task, series[0], point) if is_counter else _state_track(task, spec, series, point)
     splits = split(track.timeline, task.vintages)
     seals = calibrated(task.project, spec, point.id, task.vintages)
@@ -105,7 +106,7 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
         *(
             finding
             for one in series
-            for finding in source_findings(task.project, one, task.span, allowed, shows_spans=task.rules.shows_words)
+            for finding in source_findings(task.project, one, task.span, believed, shows_spans=task.rules.shows_words)
         ),
         *_pair_findings(task, spec, series[0], track),
         *(_doubt_finding(point.id, spec, part, doubt.code, doubt.interval) for part in splits for doubt in part.doubts),
@@ -147,17 +148,18 @@ def _state_track(task: Task, spec: Monitored, series: tuple[Series, ...], point:
 
 def _samples(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> Samples:
     if spec.kind == "running":
-        return running_samples(task.project, series[0], _allowed(task, spec, point))
+        return running_samples(task.project, series[0], _believed(task, spec, point))
     threshold_mv = floor(_nominal_mv(point) * task.fraction)
-    return energised_samples(task.project, series, threshold_mv, _allowed(task, spec, point))
+    return energised_samples(task.project, series, threshold_mv, _believed(task, spec, point))
 
 
-def _allowed(task: Task, spec: Monitored, point: PointSettings) -> Allowed:
+def _believed(task: Task, spec: Monitored, point: PointSettings) -> Believed:
+    rules = task.rules
     if spec.kind == "running":
-        return (0, 1) if task.rules.only_known_states else None
-    if task.rules.most_voltage is None:
-        return None
-    return 0, floor(_nominal_mv(point) * task.rules.most_voltage)
+        return Believed(0, 1) if rules.only_known_states else EVERYTHING
+    if rules.most_voltage is None:
+        return Believed(frozen=rules.frozen_voltage)
+    return Believed(0, floor(_nominal_mv(point) * rules.most_voltage), rules.frozen_voltage)
 
 
 def _nominal_mv(point: PointSettings) -> Fraction:

@@ -23,6 +23,18 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True)
+class FrozenVoltage:
+    """When a voltage that stays the same to the last digit is frozen; one of a live supply never rests so long."""
+
+    least_ms: int
+    """How long it has to stay the same [ms]."""
+    least_samples: int
+    """How many samples in a row have to be the same."""
+    least_steps: int
+    """How many register steps the value has to be; a coarser voltage may well rest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """One released set of rules; a rule that came later is off in the sets before it."""
 
@@ -40,6 +52,7 @@ class Ruleset:
     """Whether a status other than 0 or 1 is unknown; it was taken for "not running"."""
     most_voltage: Fraction | None = None
     """What share of its nominal voltage a supply can have; above it the state is unknown."""
+    frozen_voltage: FrozenVoltage | None = None
     shows_words: bool = False
     """Whether findings show the raw register words and the spans that they speak of."""
 
@@ -60,6 +73,7 @@ _SECOND = Ruleset(
     frozen=Frozen(least_ms=3_600_000, least_power=Fraction(1, 100)),
     only_known_states=True,
     most_voltage=Fraction(3, 2),
+    frozen_voltage=FrozenVoltage(least_ms=3_600_000, least_samples=10, least_steps=1_000),
     shows_words=True,
 )
 

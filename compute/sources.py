@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compute.intervals import Codes, CounterReadings, Ints
 from compute.project import MeterSettings, ProjectSettings
+from compute.rulesets import FrozenVoltage
 from ingest.store.series import Binding, Series
 from metering.devicemap import Register
 from metering.findings import Finding, Severity
@@ -23,8 +24,6 @@ from metering.measurands import INT64_MAX, measurand
 from metering.quality import Quality
 
 NOWHERE = -1
-Allowed = tuple[int, int] | None
-"""The least and the most that a state's reading can be [quanta]; None = anything."""
 _SHOWN_SPANS = 10  # in a finding's evidence; the count says how many readings there are
 
 
@@ -37,6 +36,20 @@ class Samples:
     state: Ints
     interval_ms: int
     """The longest interval between due slots [ms]; 0 without samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """What readings of a state are believed."""
+
+    least: int | None = None
+    """The lowest that can be [quanta]; None = anything can."""
+    most: int | None = None
+    """The highest that can be [quanta]; None = anything can."""
+    frozen: FrozenVoltage | None = None
+
+
+EVERYTHING = Believed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +171,15 @@ def _float_steps(value: Ints, register: Register, per_unit: int) -> Ints:
     return np.ceil(one * np.exp2(exponent.astype(np.float64) - digits)).astype(np.int64)
 
 
-def running_samples(project: ProjectSettings, series: Series, allowed: Allowed = None) -> Samples:
+def running_samples(project: ProjectSettings, series: Series, believed: Believed = EVERYTHING) -> Samples:
     """Make the samples of a status: 1 = running."""
-    usable = _known(project, series, allowed)
+    usable = _known(project, series, believed)
     state = np.where(usable, (series.value == 1).astype(np.int64), np.int64(-1))
     return Samples(series.time_ms, series.received_ms, state, poll_interval_ms(series))
 
 
 def energised_samples(
-    project: ProjectSettings, phases: tuple[Series, ...], threshold_mv: int, allowed: Allowed = None
+    project: ProjectSettings, phases: tuple[Series, ...], threshold_mv: int, believed: Believed = EVERYTHING
 ) -> Samples:
     """Make the samples of a supply: energised when every phase voltage is above the threshold [mV].
 
@@ -176,14 +189,14 @@ def energised_samples(
         project: whose meters count.
         phases: the voltages of the phases.
         threshold_mv: above it a phase is energised [mV].
-        allowed: the lowest and the highest voltage that can be [mV]; None = any can.
+        believed: which voltages are believed.
     """
     time_ms = np.unique(np.concatenate([phase.time_ms for phase in phases]))
     answer_ms = time_ms.copy()
     unknown = np.zeros(len(time_ms), np.bool_)
     down = np.zeros(len(time_ms), np.bool_)
     for phase in phases:
-        usable = _known(project, phase, allowed)
+        usable = _known(project, phase, believed)
         rows = np.searchsorted(time_ms, phase.time_ms)
         known = np.zeros(len(time_ms), np.bool_)
         known[rows] = usable
@@ -194,18 +207,38 @@ def energised_samples(
     return Samples(time_ms, answer_ms, state, max(poll_interval_ms(phase) for phase in phases))
 
 
-def _known(project: ProjectSettings, series: Series, allowed: Allowed) -> NDArray[np.bool_]:
+def _known(project: ProjectSettings, series: Series, believed: Believed) -> NDArray[np.bool_]:
     usable = usable_rows(series, declared_meter(project, series)) == 1
-    return np.asarray(usable & ~impossible_rows(series, allowed), np.bool_)
+    return np.asarray(usable & ~impossible_rows(series, believed) & ~frozen_rows(series, believed.frozen), np.bool_)
 
 
-def impossible_rows(series: Series, allowed: Allowed) -> NDArray[np.bool_]:
+def impossible_rows(series: Series, believed: Believed) -> NDArray[np.bool_]:
     """Mark the ok readings of a state whose value cannot be."""
-    if allowed is None:
-        return np.zeros(len(series), np.bool_)
-    least, most = allowed
-    beyond = (series.value < least) | (series.value > most)
+    beyond = np.zeros(len(series), np.bool_)
+    if believed.least is not None:
+        beyond |= series.value < believed.least
+    if believed.most is not None:
+        beyond |= series.value > believed.most
     return np.asarray(beyond & (series.quality == Quality.OK), np.bool_)
+
+
+def frozen_rows(series: Series, rule: FrozenVoltage | None) -> NDArray[np.bool_]:
+    """Mark the ok readings that only repeat one before; the first of them is believed."""
+    marked = np.zeros(len(series), np.bool_)
+    rows = np.flatnonzero(series.quality == Quality.OK)
+    if rule is None or len(rows) == 0:
+        return marked
+    value, time_ms = series.value[rows], series.time_ms[rows]
+    starts = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(np.diff(value)) + 1])
+    counts = np.diff(starts, append=len(rows))
+    rested_ms = time_ms[starts + counts - 1] - time_ms[starts]
+    # A supply that is off may rest at 0, which no step is fine enough for.
+    fine = value[starts] // rule.least_steps >= np.maximum(_steps(series)[rows][starts], 1)
+    frozen = fine & (counts >= rule.least_samples) & (rested_ms >= rule.least_ms)
+    repeats = np.repeat(frozen, counts)
+    repeats[starts] = False
+    marked[rows[repeats]] = True
+    return marked
 
 
 def poll_interval_ms(series: Series) -> int:
@@ -230,7 +263,12 @@ def presence(time_ms: Ints, usable: NDArray[np.bool_], interval_ms: int, span: I
 
 
 def source_findings(
-    project: ProjectSettings, series: Series, span: Interval, allowed: Allowed = None, *, shows_spans: bool = False
+    project: ProjectSettings,
+    series: Series,
+    span: Interval,
+    believed: Believed = EVERYTHING,
+    *,
+    shows_spans: bool = False,
 ) -> Iterator[Finding]:
     """Tell which readings of an interval do not count and why, one finding a reason.
 
@@ -238,7 +276,7 @@ def source_findings(
         project: whose meters count.
         series: the readings.
         span: the interval.
-        allowed: what a state's reading can be.
+        believed: which readings of a state are believed.
         shows_spans: whether the evidence shows each stretch, and words where they decided.
     """
     placed = declared_meter(project, series)
@@ -252,9 +290,12 @@ def source_findings(
     if np.any(rows := ok & ~series.synced):
         what = "readings taken while the clock was not synchronised"
         yield _rows_finding(series, rows, "clock-unsynchronised", "contracts 6", what, shows_spans=shows_spans)
-    if np.any(rows := inside & impossible_rows(series, allowed)):
+    if np.any(rows := inside & impossible_rows(series, believed)):
         what = "readings of what cannot be; the state is unknown then"
         yield _rows_finding(series, rows, "value-impossible", "contracts 6", what, shows_spans=shows_spans)
+    if np.any(rows := inside & frozen_rows(series, believed.frozen)):
+        what = "readings that repeat the one before to the last digit; the state is unknown then"
+        yield _rows_finding(series, rows, "value-frozen", "contracts 6", what, shows_spans=shows_spans)
     for place, bound in enumerate(series.bindings):
         rows = ok & (placed == NOWHERE) & (series.binding == place)
         if np.any(rows):

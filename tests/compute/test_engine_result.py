@@ -131,6 +131,7 @@ def test_a_station_dark_for_an_hour_loses_the_time_that_is_not_proved(project_te
             f"voltage_l{phase}_v",
             {slot: 0 if slot == dark and phase == 2 else 230_000 for slot in SLOTS},
             interval_ms=HOUR_MS,
+            scale="1",
         )
         for phase in (1, 2, 3)
     ]
@@ -149,7 +150,7 @@ def test_a_station_dark_for_an_hour_loses_the_time_that_is_not_proved(project_te
 def test_ninety_per_cent_of_the_nominal_voltage_is_not_energised(project_texts, make_evidence, shown):
     def hours(millivolts):
         parts = [
-            shown("station", f"voltage_l{phase}_v", dict.fromkeys(SLOTS, millivolts), interval_ms=HOUR_MS)
+            shown("station", f"voltage_l{phase}_v", dict.fromkeys(SLOTS, millivolts), interval_ms=HOUR_MS, scale="1")
             for phase in (1, 2, 3)
         ]
         return result_of(project_texts["transformer-fleet"](), make_evidence(parts)).monitored[0].low

@@ -178,7 +178,9 @@ def test_no_fault_raises_the_credit_of_a_transformer_station(
     project_texts, make_evidence, shown, energised, harm, wrong, losses_w
 ):
     project = parse_project(project_texts["transformer-fleet"](losses_w))
-    voltage_mv = dict(zip(SLOTS, energised, strict=True))
+    voltage_mv = {
+        slot: value and value + at % 2 * 100 for at, (slot, value) in enumerate(zip(SLOTS, energised, strict=True))
+    }
 
     def evidence(harms, shows):
         return make_evidence(
@@ -186,6 +188,32 @@ def test_no_fault_raises_the_credit_of_a_transformer_station(
         )
 
     never_more(project, evidence((NO_HARM,) * 3, voltage_mv), evidence(harm, voltage_mv | wrong))
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    energised=st.lists(st.sampled_from([230_000, 0]), min_size=len(SLOTS), max_size=len(SLOTS)),
+    first=st.integers(0, len(SLOTS) - 11),
+    still=st.integers(10, 30),
+    harm=losses(),
+)
+def test_no_fault_raises_the_credit_of_a_station_whose_voltages_froze(
+    project_texts, make_evidence, shown, energised, first, still, harm
+):
+    project = parse_project(project_texts["transformer-fleet"]())
+    truth = {
+        slot: value and value + at % 2 * 100 for at, (slot, value) in enumerate(zip(SLOTS, energised, strict=True))
+    }
+    stretch = SLOTS[first : first + still]
+    shows = truth | dict.fromkeys(stretch, truth[SLOTS[first]])
+    gone, bad, unsynced, late = harm
+    seen = set(stretch)  # fewer than ten that are the same are none
+    around = (gone - seen, bad - seen, unsynced - seen, {slot: ms for slot, ms in late.items() if slot not in seen})
+
+    def evidence(values, each):
+        return make_evidence([lost(shown, "station", f"voltage_l{phase}_v", values, each) for phase in (1, 2, 3)])
+
+    never_more(project, evidence(truth, NO_HARM), evidence(shows, around))
 
 
 @pytest.mark.parametrize("role", ["generation", "auxiliary"])

@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from compute.errors import RulesetError
-from compute.rulesets import DEFAULT_ID, RULESETS, Frozen, ruleset
+from compute.rulesets import DEFAULT_ID, RULESETS, Frozen, FrozenVoltage, ruleset
 
 RELEASED = {
     "sakugen-rules/1": {
@@ -17,6 +17,7 @@ RELEASED = {
         "frozen": None,
         "only_known_states": False,
         "most_voltage": None,
+        "frozen_voltage": None,
         "shows_words": False,
     },
     "sakugen-rules/2": {
@@ -27,6 +28,7 @@ RELEASED = {
         "frozen": Frozen(least_ms=3_600_000, least_power=Fraction("0.01")),
         "only_known_states": True,
         "most_voltage": Fraction("1.5"),
+        "frozen_voltage": FrozenVoltage(least_ms=3_600_000, least_samples=10, least_steps=1_000),
         "shows_words": True,
     },
 }
