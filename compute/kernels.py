@@ -152,7 +152,10 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not 
             # A value is taken between request and answer, so this is the longest that can lie between the two.
             span_ms = answer_ms[index] - request_ms[last] if ordered else time_ms[index] - time_ms[last]
             most = possible_amount(span_ms, rate_num, rate_den, coarser)
-            not_saved = possible_amount(nonvolatile_ms, rate_num, rate_den, coarser) if nonvolatile_ms > 0 else 0
+            has_gap = 0 < interval_ms < time_ms[index] - time_ms[last]
+            not_saved = 0
+            if nonvolatile_ms > 0 and (has_gap or value[index] < value[last]):
+                not_saved = possible_amount(nonvolatile_ms, rate_num, rate_den, coarser)
             if OVERFLOW in (most, not_saved):
                 return OVERFLOW
             first[count], second[count], limit[count] = last, index, most
@@ -164,11 +167,7 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - compiled code takes columns, not 
                 low[count], high[count], code[count] = _judge(
                     value[last], value[index], most, modulus, resettable, not_saved
                 )
-                if (
-                    not_saved > 0
-                    and code[count] < RESET_NOT_EXCLUDED
-                    and 0 < interval_ms < time_ms[index] - time_ms[last]
-                ):
+                if has_gap and not_saved > 0 and code[count] < RESET_NOT_EXCLUDED:
                     high[count], code[count] = low[count] + min(not_saved, most - low[count]), NOT_SAVED
                 elif code[count] == EXACT and index > last + 1:
                     code[count] = BRIDGED

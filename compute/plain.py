@@ -73,10 +73,11 @@ def counter_pairs(  # noqa: PLR0913, PLR0917 - as in kernels
         span_ms = longest_apart_ms if answered_apart_ms > 0 else int(time_ms[j]) - int(time_ms[i])
         coarser = max(int(step[i]), int(step[j]))
         most = possible_amount(span_ms, rate_num, rate_den, coarser)
-        not_saved = possible_amount(nonvolatile_ms, rate_num, rate_den, coarser) if nonvolatile_ms > 0 else 0
+        has_gap = 0 < interval_ms < int(time_ms[j]) - int(time_ms[i])
+        is_asked = nonvolatile_ms > 0 and (has_gap or value[j] < value[i])
+        not_saved = possible_amount(nonvolatile_ms, rate_num, rate_den, coarser) if is_asked else 0
         if codes.OVERFLOW in {most, not_saved}:
             return codes.OVERFLOW
-        has_gap = 0 < interval_ms < int(time_ms[j]) - int(time_ms[i])
         if epoch[i] != epoch[j]:
             verdict = 0, most, codes.METER_CHANGED
         elif answered_apart_ms <= 0:
