@@ -91,7 +91,7 @@ def plan(
         if not any(
             each.part == part and at_s < each.until_s + REST_S and each.at_s < until_s + REST_S for each in drawn
         ):
-            drawn.append(Fault(at_s, until_s, part, kind, count))
+            drawn.append(Fault(at_s, until_s, part, kind, count if "line" in part else 0))
     return sorted(drawn, key=lambda fault: fault.at_s)
 
 

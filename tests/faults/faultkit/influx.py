@@ -15,12 +15,13 @@ from ingest.store.influx_query import InfluxReader
 from ingest.store.reader import JournalReader
 from ingest.store.readings import Evidence
 from ingest.store.series import VALUED_CODES
+from metering.interval import Interval
 from metering.measurands import MEASURANDS
 from metering.quality import Quality
 from sakugen.demo.sites import DemoSite
 from sakugen.processes import run_to_end
 
-FOR_EVER_MS = 4_000_000_000_000
+FOR_EVER = Interval(0, 4_000_000_000_000)
 Place = tuple[str, str, int]
 """(point, measurand, slot [ms])."""
 
@@ -66,6 +67,6 @@ def _rows(evidence: Evidence, qualities: np.ndarray) -> Iterator[tuple[Place, fl
 
 def _in_influxdb(reader: InfluxReader, site: DemoSite) -> Iterator[tuple[Place, float]]:
     for device in site.devices:
-        for name, (times_ms, values) in reader.readings(site.site, device.name, 0, FOR_EVER_MS).items():
+        for name, (times_ms, values) in reader.readings(site.site, device.name, FOR_EVER).items():
             for slot_ms, value in zip(times_ms, values, strict=True):
                 yield (device.name, name, int(slot_ms)), float(value)
