@@ -213,13 +213,13 @@ def _known(project: ProjectSettings, series: Series, believed: Believed) -> NDAr
 
 
 def impossible_rows(series: Series, believed: Believed) -> NDArray[np.bool_]:
-    """Mark the ok readings of a state whose value cannot be."""
+    """Mark the readings of a state whose value cannot be."""
     beyond = np.zeros(len(series), np.bool_)
     if believed.least is not None:
         beyond |= series.value < believed.least
     if believed.most is not None:
         beyond |= series.value > believed.most
-    return np.asarray(beyond & (series.quality == Quality.OK), np.bool_)
+    return beyond
 
 
 def frozen_rows(series: Series, rule: FrozenVoltage | None) -> NDArray[np.bool_]:
@@ -233,7 +233,7 @@ def frozen_rows(series: Series, rule: FrozenVoltage | None) -> NDArray[np.bool_]
     counts = np.diff(starts, append=len(rows))
     rested_ms = time_ms[starts + counts - 1] - time_ms[starts]
     # A supply that is off may rest at 0, which no step is fine enough for.
-    fine = value[starts] // rule.least_steps >= np.maximum(_steps(series)[rows][starts], 1)
+    fine = value[starts] // rule.least_steps >= _steps(series)[rows][starts]
     frozen = fine & (counts >= rule.least_samples) & (rested_ms >= rule.least_ms)
     repeats = np.repeat(frozen, counts)
     repeats[starts] = False

@@ -196,6 +196,15 @@ def test_readings_that_do_not_count_are_a_finding_for_each_reason_within_the_per
     assert (finding.interval.start_ms, finding.interval.end_ms) == (START_MS, END_MS + 1)
 
 
+def test_a_finding_shows_the_first_ten_stretches_of_readings_and_counts_them_all(solar):
+    silent = [slot for slot in SLOTS if START_MS <= slot <= END_MS][::2][:12]
+    (finding,) = [
+        one for one in solar(steady() | dict.fromkeys(silent, None)).findings if one.code == "readings-no-answer"
+    ]
+    assert finding.evidence["readings"] == "12"
+    assert [key for key in finding.evidence if ".." in key] == [f"{slot}..{slot} ms" for slot in silent[:10]]
+
+
 def test_a_step_that_ends_as_the_period_begins_or_begins_as_it_ends_is_no_finding_of_it(solar):
     values = steady()
     before = {slot: value if slot >= START_MS else value + 500 * MW_H for slot, value in values.items()}

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compute.intervals import CounterReadings, Rate
+from compute.pairs import Pair
 from compute.segments import EMPTY, join, segment_of
 
 RATE = Rate(105, 100)
@@ -31,7 +32,7 @@ def readings_and_cuts(draw):
     whole = CounterReadings(
         time_ms, time_ms, time_ms, values, np.ones(size, np.int64), epoch[:size], usable,
         modulus=draw(st.sampled_from([0, 5_000, 40_000])), resettable=draw(st.booleans()),
-        nonvolatile_ms=draw(st.sampled_from([0, 0, 300])), interval_ms=draw(st.sampled_from([0, 1_000])),
+        nonvolatile_ms=draw(st.sampled_from([0, 300])), interval_ms=1_000,
     )  # fmt: skip
     return whole, sorted(draw(st.lists(st.integers(0, size), max_size=4)))
 
@@ -92,3 +93,14 @@ def test_an_empty_stretch_changes_nothing():
     readings = CounterReadings(time_ms, time_ms, time_ms, ones * 9_000, ones, ones, ones.astype(np.uint8), 0, False)
     one = segment_of(readings, RATE)
     assert join(EMPTY, one, RATE, readings) == one == join(one, EMPTY, RATE, readings)
+
+
+def test_a_cut_beside_an_impossible_step_widens_what_a_loss_of_supply_had_left_open_too():
+    time_ms = np.array([0, 2_000, 3_000], np.int64)
+    whole = CounterReadings(
+        time_ms, time_ms, time_ms, np.array([50_000, 51_000, 0], np.int64), np.ones(3, np.int64), np.zeros(3, np.int64),
+        np.ones(3, np.uint8), modulus=0, resettable=False, nonvolatile_ms=300, interval_ms=1_000,
+    )  # fmt: skip
+    left, right = segment_of(cut(whole, 0, 2), RATE), segment_of(cut(whole, 2, 3), RATE)
+    assert left.amount == Pair(1_000, 1_316)
+    assert join(left, right, RATE, whole).amount == segment_of(whole, RATE).amount == Pair(0, 2_101 + 1_051)
