@@ -56,10 +56,10 @@ tidy: $(STAMP)
 	$(PYTEST) -q tests/tidy
 
 real: $(STAMP)
-	$(PYTEST) -q -rs -m real
+	$(PYTEST) -q -rs -m 'real and not bench and not soak'
 
 faults: $(STAMP)
-	$(PYTEST) -q -rs -m 'fault and not real'
+	$(PYTEST) -q -rs -m 'fault and not real and not bench and not soak'
 
 wheel: $(STAMP)
 	$(PYTEST) -q -m wheel
