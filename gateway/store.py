@@ -103,6 +103,7 @@ class Store:
 
         Raises:
             OutboxLockedError: when another process has it.
+            OutboxFullError: when no space is left even for the log beside it.
             OutboxError: when it cannot be opened, or a newer agent wrote it.
         """
         self._lock = _locked(self.path.with_suffix(".lock"))
@@ -225,6 +226,10 @@ class Store:
         try:
             return self._opened()
         except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode in _NO_SPACE_CODES:
+                raise OutboxFullError(
+                    f"outbox {self.path}: no space left, not even to open it; free some, the next start goes on"
+                ) from error
             if not _is_damage(error):
                 raise OutboxError(f"outbox {self.path} cannot be opened: {error}") from error
             _LOG.error(

@@ -151,9 +151,8 @@ class Forwarder:
             except Exception as error:  # main loop: nothing has moved, so wait and do it again
                 asked_s = error.retry_after_s if isinstance(error, InfluxError) else None
                 pause_s = asked_s or wait_s
-                log.warning(
-                    "not forwarded, again in %g s: %s", pause_s, error, exc_info=not isinstance(error, InfluxError)
-                )
+                foreseen = isinstance(error, InfluxError | sqlite3.Error)  # our own file's disk may be full
+                log.warning("not forwarded, again in %g s: %s", pause_s, error, exc_info=not foreseen)
                 stop.wait(pause_s)
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
 

@@ -15,6 +15,7 @@ from gateway.bounds import KEPT_FREE_BYTES, Bounds, Policy
 from gateway.errors import OutboxFullError
 from gateway.outbox import Outbox
 from gateway.sender import Verdict
+from gateway.store import Store
 from metering.record import parse
 from metering.topics import GatewayId
 
@@ -56,6 +57,17 @@ def test_a_disk_that_others_fill_stops_the_reading_and_it_goes_on_when_there_is_
     assert "outbox-full: over" in gateway.log()
     (account,) = assert_every_due_slot_is_read_once_or_explained(gateway.records()).values()
     assert "overrun" in account.explained.values()
+
+
+def test_an_outbox_that_cannot_even_be_opened_for_want_of_space_says_so(disk):
+    with Store(disk.at / "outbox.sqlite"):
+        pass
+    disk.fill()
+    with pytest.raises(OutboxFullError, match="not even to open it"), Store(disk.at / "outbox.sqlite"):
+        pass
+    disk.free()
+    with Store(disk.at / "outbox.sqlite") as store:
+        assert store.set_aside is None
 
 
 def test_a_gateway_killed_on_a_full_disk_starts_on_it_and_begins_when_there_is_space(disk, gateway, wait_until):
