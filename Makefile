@@ -24,7 +24,7 @@ help:
 	@echo 'make test    unit, contract and golden tests and one run of the whole flow'
 	@echo 'make check   format, lint, types, imports, documents'
 	@echo 'make real    tests against a real mosquitto and influxd, if they are found'
-	@echo 'make faults  kill our own processes and cut connections'
+	@echo 'make faults  kill our own processes, cut connections, disturb lines and clocks'
 	@echo 'make bench   measurements, by hand'
 	@echo 'make soak    a long run, by hand'
 

@@ -21,6 +21,8 @@ from metering.interval import DAY_MS, HOUR_MS
 from metering.keys import load_signer
 from metering.quality import Quality
 
+pytestmark = pytest.mark.fault
+
 GROUP = "meter-1/all"
 INTERVAL_S, FACTOR = 900, 9_000  # a slot each 100 ms
 STEP_MS = INTERVAL_S * 1000

@@ -17,6 +17,8 @@ from gateway.member import Unit
 from metering.decode import Block
 from metering.quality import Quality
 
+pytestmark = pytest.mark.fault
+
 TIMEOUT_S = 0.25  # so much that a busy machine does not make a fault of its own
 PROBES = (Block(3, 100, 1), Block(3, 104, 3))
 UNITS = {unit: Unit(TIMEOUT_S, probes=PROBES) for unit in (1, 2, 3)}

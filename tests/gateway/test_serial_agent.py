@@ -15,6 +15,8 @@ from metering.config import parse_toml
 from metering.quality import Quality
 from metering.record import Readings
 
+pytestmark = pytest.mark.fault
+
 WANTED = (3, 10, 1)
 ENERGY = """
 [[register]]
