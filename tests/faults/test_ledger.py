@@ -9,7 +9,7 @@ import contextlib
 
 import pytest
 from faultkit.books import qualities
-from faultkit.chaos import Fault, parts_of, plan, play
+from faultkit.chaos import INGEST_FULL, OUTBOX_FULL, Fault, parts_of, plan, play
 from faultkit.influx import assert_influxdb_tells_the_same
 from faultkit.rig import Rig
 from faultkit.verdict import assert_nothing_is_lost
@@ -122,7 +122,5 @@ def _assert_the_faults_showed(rig):
     reasons = {gap.reason for site in rig.sites for gap in rig.journal_of(site).gaps()}
     assert reasons >= {"agent-down", "clock-behind"}
     assert Quality.CLOCK in qualities(rig.journal_of(rig.sites[CLOCKS_AT]).evidence())
-    for part, words in (
-        {"ingest": "nothing is read until", f"gateway-{OUTBOX}": "outbox-full"}.items() if rig.disks else ()
-    ):
+    for part, words in {"ingest": INGEST_FULL, f"gateway-{OUTBOX}": OUTBOX_FULL}.items() if rig.disks else ():
         assert words in (rig.folder / f"{part}.log").read_text(), f"{part} never noticed that its disk was full"

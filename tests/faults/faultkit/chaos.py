@@ -31,6 +31,8 @@ SHORTEST_S = 0.2
 """The shortest fault [s, real time]."""
 ALMOST_FULL_BYTES = 256 * 1024
 """What a full disk still has: enough for ingest to start, and for a few commits."""
+OUTBOX_FULL, INGEST_FULL = "outbox-full", "nothing is read until"
+"""What a gateway and ingest say of a full disk."""
 REST_S = 0.1
 """Between two faults of one part, at least [s, real time]."""
 
@@ -146,6 +148,7 @@ def end(rig: Rig, fault: Fault) -> None:
         case "gateway":
             _end_at_gateway(rig, rig.boxes[fault.site], fault)
         case "ingest" if fault.kind == "full disk":
+            rig.wait_until(lambda: rig.look_after() or INGEST_FULL in rig.ingest.output(), READY_WITHIN_S)
             rig.disks["ingest"].free()
         case "ingest":
             rig.ingest.start()
@@ -174,6 +177,8 @@ def _begin_at_gateway(rig: Rig, box: Box, fault: Fault) -> None:
 
 def _end_at_gateway(rig: Rig, box: Box, fault: Fault) -> None:
     if fault.kind == "full disk":
+        # On a busy machine the plan runs late: what began late must not end before anybody has noticed it.
+        rig.wait_until(lambda: rig.look_after() or OUTBOX_FULL in box.part.output(), READY_WITHIN_S)
         rig.disks[box.folder.name].free()
         box.full_disks[-1].to_ms = rig.clock.now_ms()
         return
