@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from ingest.store.archive_layout import (
 from ingest.store.readings import Evidence
 from ingest.store.scale_words import scale_steps
 from ingest.store.series import Binding, BoolArray, Int64Array, Series, empty_series
-from ingest.store.sources import in_order_of_use
+from ingest.store.sources import rows_of
 from metering import record
 from metering.interval import Interval
 from metering.quality import Quality
@@ -108,21 +108,7 @@ def _spoken(series: Series, span: Interval) -> Series:
     silent = series.quality[first:end] == Quality.UNEXPLAINED
     if silent.any():
         silent &= _like_holes(series)[first:end]
-    rows: Any = first + np.flatnonzero(~silent) if silent.any() else slice(first, end)
-    texts = series.raw_text[rows] if isinstance(rows, slice) else tuple(series.raw_text[row] for row in rows)
-    binding, bindings = in_order_of_use(series.binding[rows], series.bindings)
-    return replace(
-        series,
-        time_ms=series.time_ms[rows],
-        value=series.value[rows],
-        quality=series.quality[rows],
-        sent_ms=series.sent_ms[rows],
-        received_ms=series.received_ms[rows],
-        synced=series.synced[rows],
-        binding=binding,
-        bindings=bindings,
-        raw_text=texts,
-    )
+    return rows_of(series, first + np.flatnonzero(~silent) if silent.any() else slice(first, end))
 
 
 def _like_holes(series: Series) -> BoolArray:

@@ -70,11 +70,20 @@ def cut(series: Series, start_ms: int, end_ms: int) -> Series:
     spoken = np.flatnonzero(series.quality[first:end] != Quality.UNEXPLAINED)
     if not len(spoken):
         return empty_series(series.point, series.measurand)
-    rows = slice(first + int(spoken[0]), first + int(spoken[-1]) + 1)
+    return rows_of(series, slice(first + int(spoken[0]), first + int(spoken[-1]) + 1))
+
+
+def rows_of(series: Series, rows: slice | NDArray[np.intp]) -> Series:
+    """Take some rows out of a series, with what they were read with.
+
+    Args:
+        series: the series.
+        rows: which, in order.
+    """
     binding, bindings = in_order_of_use(series.binding[rows], series.bindings)
-    return Series(
-        point=series.point,
-        measurand=series.measurand,
+    texts = series.raw_text[rows] if isinstance(rows, slice) else tuple(series.raw_text[row] for row in rows)
+    return replace(
+        series,
         time_ms=series.time_ms[rows],
         value=series.value[rows],
         quality=series.quality[rows],
@@ -83,7 +92,7 @@ def cut(series: Series, start_ms: int, end_ms: int) -> Series:
         synced=series.synced[rows],
         binding=binding,
         bindings=bindings,
-        raw_text=series.raw_text[rows],
+        raw_text=texts,
     )
 
 
