@@ -5,6 +5,9 @@ would not do (all interfaces, payloads of 20 kB, MQTT 3.1.1 only), so it is alwa
 own.
 """
 
+import contextlib
+import signal
+import subprocess
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -37,6 +40,29 @@ dynamic_filters = true
 _HEADER_BYTES = 4096  # the limit counts topic and properties too; a packet over it drops the connection for ever
 
 
+class _Shielded(Broker):
+    """The broker's process, which only we end: not Ctrl-C, not a SIGTERM for the whole process group.
+
+    Gateways and ingest still need it while they end; it ends with us in any case, when its standard input closes.
+    """
+
+    def start(self, timeout: float = 10.0) -> Broker:
+        # A new process inherits the blocked signals of the thread that starts it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+        try:
+            return super().start(timeout)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def stop(self, timeout: float = 5.0) -> None:
+        process = self._process
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout)
+        super().stop(timeout)
+
+
 class EmbeddedBroker:
     """One MQTT 5 listener on loopback."""
 
@@ -61,7 +87,7 @@ class EmbeddedBroker:
         """
         payload = MAX_RECORD_BYTES + _HEADER_BYTES
         self._config_file.write_text(_CONFIG.format(host=self.host, port=self.port, payload=payload), encoding="utf-8")
-        self._broker = Broker(config_path=str(self._config_file))
+        self._broker = _Shielded(config_path=str(self._config_file))
         self._broker.start()
 
     def stop(self) -> None:
