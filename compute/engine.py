@@ -13,13 +13,14 @@ from math import floor
 
 from compute.errors import PeriodError
 from compute.fixed import FixedValues, resolve
-from compute.measure import Measured, Task, measure
+from compute.measure import Measured, measure
 from compute.methodologies import Emissions
 from compute.methodologies.shape import Bounds, bounds
 from compute.pairs import total
 from compute.project import PeriodSettings, ProjectSettings
 from compute.result import Blocked, Result, VintageResult, issuable
 from compute.rulesets import Ruleset
+from compute.task import Task
 from compute.vintages import Vintage
 from ingest.store.readings import Evidence
 from metering.findings import Finding, Severity
