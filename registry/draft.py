@@ -19,9 +19,10 @@ from metering.interval import Interval
 from metering.keys import KeyRing
 from metering.note import Signer
 from registry import bundle
-from registry.canonical import canonical_bytes, parse_object
+from registry.canonical import canonical_bytes, digest_of, parse_object
 from registry.errors import DraftError, EvidenceUnavailableError
 from registry.evidence import Link, chained_runs, map_texts
+from registry.periods import refuse_open_period, refuse_overlap
 from registry.signing import sign_detached
 from registry.statement import Basis, Held, build_statement, methodology_files
 from registry.states import State
@@ -59,7 +60,9 @@ def draft_statement(request: DraftRequest, store: StatementStore, clock: Clock) 
         The digest that names the statement.
 
     Raises:
-        DraftError: when the journal has no birth of the project.
+        DraftError: when the journal has no birth of the project, the period is not over, or a statement that is handed
+            in and not named by `supersedes` tells of a part of it.
+        UnknownStatementError: when the store does not hold the statement that is to be replaced.
         ConfigError: when the project file has faults.
         KeyFileError: when the key file is missing or malformed.
     """
@@ -68,11 +71,14 @@ def draft_statement(request: DraftRequest, store: StatementStore, clock: Clock) 
     KeyRing.parse(keys_text.decode("utf-8"), str(request.keys_file))
     project = parse_project(project_text.decode("utf-8"), str(request.project_file))
     period = project.period_named(request.period)
+    now_ms = clock.now_ms()
+    refuse_open_period(project.id, period.id, project.interval_of(period), now_ms)
     span = evidence_window(project, period)
     links, held = _evidence(JournalReader(request.journal), project.id, span)
     basis = Basis(project_text, period.id, links, held, supersedes=request.supersedes)
-    data = canonical_bytes(build_statement(basis))
-    now_ms = clock.now_ms()
+    document = build_statement(basis)
+    data = canonical_bytes(document)
+    refuse_overlap(store, project.id, digest_of(data), document)
     return store.add_draft(
         data,
         project=project.id,
@@ -99,15 +105,18 @@ def submit_statement(digest: str, operator: str, store: StatementStore, clock: C
         clock: tells when.
 
     Raises:
-        DraftError: when evidence of its period is held: it must be replayed or judged first.
+        DraftError: when evidence of its period is held: it must be replayed or judged first; or when another statement
+            that is handed in tells of a part of its period.
         IllegalTransitionError: when the statement is not a draft.
     """
-    evidence = parse_object(store.statement(digest))["evidence"]
+    document = parse_object(store.statement(digest))
+    evidence = document["evidence"]
     if isinstance(evidence, dict) and evidence["held"]:
         raise DraftError(
             f"statement {digest} has held evidence; see `sakugen quarantine list`, "
             "replay it and draw the statement up again"
         )
+    refuse_overlap(store, store.row(digest).project, digest, document)
     store.move(digest, State.SUBMITTED, Who("operator", operator, clock.now_ms()))
 
 
