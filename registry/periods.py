@@ -1,7 +1,7 @@
 """Which monitoring periods a statement may be about: over, and not told already by another statement that is handed in.
 
-In: a period or a statement, and the store. Out: nothing, or a `DraftError` that names the other statement. The same tonne
-is never claimed twice: a statement that says it anew names the one it replaces.
+In: a period or a statement, and the store. Out: nothing, or a `DraftError` that names the other statement. The same
+tonne is never claimed twice: a statement that says it anew names the one it replaces.
 """
 
 from datetime import datetime
