@@ -7,7 +7,7 @@ records came in.
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 
@@ -41,6 +41,17 @@ def evidence_window(project: ProjectSettings, period: PeriodSettings) -> Interva
     return Interval(span.start_ms - EVIDENCE_MARGIN_MS, span.end_ms + EVIDENCE_MARGIN_MS)
 
 
+@dataclass(frozen=True, slots=True)
+class Workings:
+    """A result with what it was made from, for `compute.explain` to show."""
+
+    result: Result
+    fixed: FixedValues
+    measured: tuple[Measured, ...]
+    parts: tuple[tuple[Bounds, ...], ...]
+    """For each vintage, what each of `measured` gives, in the same order."""
+
+
 def compute(
     project: ProjectSettings,
     evidence: Evidence,
@@ -50,7 +61,20 @@ def compute(
     until_ms: int | None = None,
     held: int = 0,
 ) -> Result:
-    """Compute a monitoring period.
+    """Compute a monitoring period; what is given and raised is said at `work_out`."""
+    return work_out(project, evidence, period, ruleset, until_ms=until_ms, held=held).result
+
+
+def work_out(
+    project: ProjectSettings,
+    evidence: Evidence,
+    period: PeriodSettings,
+    ruleset: Ruleset,
+    *,
+    until_ms: int | None = None,
+    held: int = 0,
+) -> Workings:
+    """Compute a monitoring period and keep the workings.
 
     Args:
         project: a project that `load_project` or `parse_project` accepted.
@@ -67,10 +91,11 @@ def compute(
     vintages = _vintages(project, period, until_ms)
     fixed = resolve(project, ruleset)
     measured = _measure_all(project, evidence, period.id, vintages, ruleset, fixed)
-    results = _vintage_results(project, vintages, measured, fixed)
+    parts = tuple(_parts(project, index, measured, fixed) for index in range(len(vintages)))
+    results = _vintage_results(vintages, measured, parts)
     blocked = [*fixed.blocked, *(why for one in measured for why in one.blocked), *_evidence_blocks(evidence, held)]
     findings = [*(finding for one in measured for finding in one.findings), *_evidence_findings(evidence)]
-    return Result(
+    result = Result(
         project=project.id,
         title=project.title,
         jcm_reference=project.jcm_reference,
@@ -92,6 +117,7 @@ def compute(
         findings=tuple(sorted(findings, key=_finding_order)),
         blocked_by=tuple(sorted(dict.fromkeys(blocked), key=lambda why: (why.code, why.where, why.what))),
     )
+    return Workings(result, fixed, measured, parts)
 
 
 def _vintages(project: ProjectSettings, period: PeriodSettings, until_ms: int | None) -> tuple[Vintage, ...]:
@@ -123,23 +149,27 @@ def _measure_all(
     return tuple(measured)
 
 
+def _parts(
+    project: ProjectSettings, index: int, measured: tuple[Measured, ...], fixed: FixedValues
+) -> tuple[Bounds, ...]:
+    # What each monitored amount of one vintage gives.
+    return tuple(
+        bounds(project.method, {one.spec.parameter: one.amounts[index]}, fixed.factors[one.point]) for one in measured
+    )
+
+
 def _vintage_results(
-    project: ProjectSettings, vintages: tuple[Vintage, ...], measured: tuple[Measured, ...], fixed: FixedValues
+    vintages: tuple[Vintage, ...], measured: tuple[Measured, ...], parts: tuple[tuple[Bounds, ...], ...]
 ) -> tuple[VintageResult, ...]:
-    results = [_vintage_result(project, index, vintage, measured, fixed) for index, vintage in enumerate(vintages)]
+    results = [_vintage_result(vintage, measured, of_it) for vintage, of_it in zip(vintages, parts, strict=True)]
     shares = issuable(tuple(result.integer for result in results))
     return tuple(replace(result, issuable=share) for result, share in zip(results, shares, strict=True))
 
 
-def _vintage_result(
-    project: ProjectSettings, index: int, vintage: Vintage, measured: tuple[Measured, ...], fixed: FixedValues
-) -> VintageResult:
-    parts: list[Bounds] = []
+def _vintage_result(vintage: Vintage, measured: tuple[Measured, ...], parts: tuple[Bounds, ...]) -> VintageResult:
     corner: dict[str, str] = {}
     credited = Emissions()
-    for one in measured:
-        part = bounds(project.method, {one.spec.parameter: one.amounts[index]}, fixed.factors[one.point])
-        parts.append(part)
+    for one, part in zip(measured, parts, strict=True):
         credited += part.credited.emissions
         corner[f"{one.spec.parameter}@{one.point}"] = part.credited.ends[one.spec.parameter]
     reduction = total(part.reduction for part in parts)

@@ -171,6 +171,8 @@ class Bounds:
     reduction: Pair
     credited: Corner
     """Where the reduction is least."""
+    tried: tuple[Corner, ...]
+    """The corners it was chosen from: one where the methodology's directions leave no choice."""
 
 
 def bounds(method: Methodology, amounts: Mapping[str, Pair], factors: Factors) -> Bounds:
@@ -193,6 +195,7 @@ def bounds(method: Methodology, amounts: Mapping[str, Pair], factors: Factors) -
         _span([corner.emissions.leakage for corner in everywhere]),
         Pair(credited.emissions.reduction, max(corner.emissions.reduction for corner in highest)),
         credited,
+        tuple(lowest),
     )
 
 
