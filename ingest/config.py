@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from ingest.store.influx_settings import InfluxServer
 from ingest.store.journal import REFUSED_LIMIT_BYTES
 from metering.clock import ClockConfig
 from metering.topics import NAME_PATTERN
@@ -56,24 +57,9 @@ class BrokerSettings(_Settings):
         return self
 
 
-class InfluxSettings(_Settings):
+class InfluxSettings(InfluxServer):
     """Where good readings are copied to; leave the table out and nothing is forwarded."""
 
-    url: str = "http://127.0.0.1:8086"
-    api: Literal["auto", "1", "2"] = "auto"
-    """1 = /write; 2 = /api/v2/write; auto asks the server for its version."""
-    bucket: str = "sakugen"
-    """The bucket; with the 1.x interface the database."""
-    org: str = "sakugen"
-    """The organisation (2.x and later)."""
-    token_file: Path | None = None
-    """Holds the API token (2.x and later)."""
-    username: str | None = None
-    """The user (1.x with authentication)."""
-    password_file: Path | None = None
-    """Holds the password (1.x with authentication)."""
-    ca_file: Path | None = None
-    """Certificates that the server's must descend from, for an https address; the system's when absent."""
     results_file: Path | None = None
     """compute's results.sqlite; its results are copied too, one point an hour and project."""
 

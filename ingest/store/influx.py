@@ -17,8 +17,8 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
-from ingest.config import InfluxSettings
 from ingest.errors import InfluxError, InfluxRejectedError
+from ingest.store.influx_settings import InfluxServer
 
 _TIMEOUT_S: Final = 10.0
 _REJECTED: Final = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
@@ -37,7 +37,7 @@ class Writer(Protocol):
         """
 
 
-def open_writer(settings: InfluxSettings) -> Writer:
+def open_writer(settings: InfluxServer) -> Writer:
     """Choose how to write, by the server's version unless the configuration says.
 
     Raises:
@@ -50,7 +50,7 @@ def open_writer(settings: InfluxSettings) -> Writer:
 class LazyWriter:
     """Asks for the server's version at the first write that it answers: InfluxDB may start after us."""
 
-    def __init__(self, settings: InfluxSettings) -> None:
+    def __init__(self, settings: InfluxServer) -> None:
         """Keep the settings."""
         self._settings = settings
         self._writer: Writer | None = None
@@ -64,7 +64,7 @@ class LazyWriter:
 class OneWriter:
     """The 1.x interface, `/write`."""
 
-    def __init__(self, settings: InfluxSettings) -> None:
+    def __init__(self, settings: InfluxServer) -> None:
         """Keep where to write; the first call connects."""
         self._door = Door(settings)
         self._bucket = settings.bucket
@@ -82,7 +82,7 @@ class OneWriter:
 class TwoWriter:
     """The 2.x interface, `/api/v2/write`, which 1.8 and 3 have too."""
 
-    def __init__(self, settings: InfluxSettings) -> None:
+    def __init__(self, settings: InfluxServer) -> None:
         """Keep where to write; the first call connects."""
         self._settings = settings
         self._client: InfluxDBClient | None = None
@@ -112,7 +112,7 @@ class TwoWriter:
 class Door:
     """Plain requests to an InfluxDB, with what it wants to know of us; connections are kept."""
 
-    def __init__(self, settings: InfluxSettings) -> None:
+    def __init__(self, settings: InfluxServer) -> None:
         """Keep the settings; the first call connects."""
         self.url = settings.url
         self._settings = settings
@@ -157,13 +157,13 @@ def check(status: int, answer: str, retry_after: str | None, url: str) -> None:
     raise InfluxError(what, seconds)
 
 
-def _client(settings: InfluxSettings) -> InfluxDBClient:
+def _client(settings: InfluxServer) -> InfluxDBClient:
     token = _secret(settings.token_file)
     ca_file = None if settings.ca_file is None else str(settings.ca_file)
     return InfluxDBClient(settings.url, token, org=settings.org, timeout=int(_TIMEOUT_S * 1000), ssl_ca_cert=ca_file)
 
 
-def _version(settings: InfluxSettings) -> str:
+def _version(settings: InfluxServer) -> str:
     """Ask a server which InfluxDB it is: 1.x answers `/ping`, 2.x and 3 too, not all of them with a header."""
     return Door(settings).ask("GET", "/ping").headers.get("X-Influxdb-Version") or ""
 

@@ -13,9 +13,9 @@ import pyarrow.compute as arrow_compute
 import pyarrow.csv as arrow_csv
 from numpy.typing import NDArray
 
-from ingest.config import InfluxSettings
 from ingest.errors import InfluxEmptyError, InfluxError
 from ingest.store.influx import Door, check
+from ingest.store.influx_settings import InfluxServer
 from metering.interval import Interval
 from metering.measurands import MEASURANDS
 
@@ -27,7 +27,7 @@ _COLUMNS = {"time": pa.int64()} | dict.fromkeys(MEASURANDS, pa.float64())
 class InfluxReader:
     """Asks one InfluxDB."""
 
-    def __init__(self, settings: InfluxSettings) -> None:
+    def __init__(self, settings: InfluxServer) -> None:
         """Keep where it is; the first call connects."""
         self._door = Door(settings)
         self._bucket = settings.bucket

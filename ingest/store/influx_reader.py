@@ -12,10 +12,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.config import InfluxSettings
 from ingest.store.archive_layout import interval_of, months_in
 from ingest.store.archive_read import Rows, joined
 from ingest.store.influx_query import InfluxReader
+from ingest.store.influx_settings import InfluxServer
 from ingest.store.readings import Evidence, Key
 from ingest.store.series import Binding, Int64Array, Meter, UInt8Array
 from metering.interval import Interval
@@ -45,7 +45,7 @@ class InfluxSource:
 
     caveat = "read from InfluxDB: nothing is signed; meters are as declared, clocks and times of answers are unknown"
 
-    def __init__(self, settings: InfluxSettings, site: str, declared: Sequence[Declared]) -> None:
+    def __init__(self, settings: InfluxServer, site: str, declared: Sequence[Declared]) -> None:
         """Keep what to ask; the first question connects.
 
         Args:
