@@ -1,155 +1,182 @@
-"""Stretches of one counter that can be computed apart and joined: the same bits however the readings are cut.
+"""What comes out of the kernels for a stretch of one parameter: small, and joined to its neighbours without a loss.
 
-A segment knows its first and last usable reading, its amount, and the state of the rule that looks at neighbours: an
-impossible step widens the step before and the step after it, which may lie in another segment.
+A segment holds amounts one row an hour, and every pair of readings that is not simply exact as a *mark*. Exact
+pairs telescope and are nowhere kept one by one, so a month is kilobytes. What stands behind the kernels (vintages,
+completeness, calibration, findings, hourly results) works on segments alone.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from compute import codes
-from compute.intervals import CounterReadings, Pairs, Rate, counter_pairs, exact_sum
-from compute.pairs import ZERO, Pair
+from compute.pairs import Pair
+from metering.interval import Interval
+
+Ints = NDArray[np.int64]
+
+NOWHERE = -(2**63)
+"""In the place of an instant: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One usable reading of a counter."""
+    """One reading that counts."""
 
-    time_ms: int
+    position_ms: int
+    """Where it stands: its slot when it was answered near enough to it, else its answer [ms]."""
+    slot_ms: int
     request_ms: int
+    """When the request went out, not after its answer [ms]."""
     answer_ms: int
     value: int
+    """[quanta]; of a state 1, 0, or -1 where it is unknown."""
     step: int
-    epoch: int
+    """One register step [quanta]."""
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """The outermost pair of a segment, which a neighbour may still widen."""
+HOUR_COLUMNS = 5
 
-    amount: Pair
-    limit: int
-    """The most that was possible [quanta]."""
-    code: int
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hours:
+    """Amounts an hour: one row for each hour that has something, in order; an hour that an edge divides has two.
+
+    A pair belongs to the hour (H, H + 1] that its second reading's position lies in.
+    """
+
+    table: Ints = field(default_factory=lambda: np.empty((0, HOUR_COLUMNS), np.int64))
+    """Rows × the columns below."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.table)
 
     @property
-    def impossible(self) -> bool:
-        """Whether it casts doubt on its neighbours."""
-        return codes.RESET <= self.code <= codes.LAST_IMPOSSIBLE
+    def start_ms(self) -> Ints:
+        """When the hour begins [ms since the Unix epoch]."""
+        return self.table[:, 0]
 
-    def beside(self, other: "Edge | None") -> "Edge":
-        """The same pair, widened when the pair beside it is impossible."""
-        if other is None or not other.impossible or self.code > codes.LAST_POSSIBLE:
-            return self
-        return Edge(Pair(0, self.limit), self.limit, codes.BESIDE_IMPOSSIBLE)
+    @property
+    def part(self) -> Ints:
+        """Between which edges the row lies: 0 before the first edge, 1 between the first and the second, and so on."""
+        return self.table[:, 1]
+
+    @property
+    def low(self) -> Ints:
+        """The low ends of the hour's pairs, summed [quanta]."""
+        return self.table[:, 2]
+
+    @property
+    def high(self) -> Ints:
+        """The high ends of the hour's pairs, summed [quanta]."""
+        return self.table[:, 3]
+
+    @property
+    def usable(self) -> Ints:
+        """How many readings count whose slot lies in [H, H + 1)."""
+        return self.table[:, 4]
 
 
-@dataclass(frozen=True, slots=True)
+MARK_COLUMNS = 12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """Every pair that is not simply exact, that touches an edge, or whose readings are more than 24 h apart; in order.
+
+    A pair over missing slots is never exact, so every gap is a mark. A stretch in which a counter was frozen is one
+    mark, from the reading where it began to the one that ends it.
+    """
+
+    table: Ints = field(default_factory=lambda: np.empty((0, MARK_COLUMNS), np.int64))
+    """Rows × the columns below."""
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self.table)
+
+    @property
+    def earlier_ms(self) -> Ints:
+        """Position of the earlier reading [ms]."""
+        return self.table[:, 0]
+
+    @property
+    def later_ms(self) -> Ints:
+        """Position of the later reading [ms]."""
+        return self.table[:, 1]
+
+    @property
+    def earlier_slot_ms(self) -> Ints:
+        """Slot of the earlier reading [ms]; with the series, its row."""
+        return self.table[:, 2]
+
+    @property
+    def later_slot_ms(self) -> Ints:
+        """Slot of the later reading [ms]."""
+        return self.table[:, 3]
+
+    @property
+    def earlier_value(self) -> Ints:
+        """[quanta]; of a state 1, 0, or -1 where it is unknown."""
+        return self.table[:, 4]
+
+    @property
+    def later_value(self) -> Ints:
+        """As `earlier_value`."""
+        return self.table[:, 5]
+
+    @property
+    def low(self) -> Ints:
+        """The least that happened between the two [quanta]."""
+        return self.table[:, 6]
+
+    @property
+    def high(self) -> Ints:
+        """The most that happened [quanta]."""
+        return self.table[:, 7]
+
+    @property
+    def limit(self) -> Ints:
+        """The most that was possible, whatever was read [quanta]."""
+        return self.table[:, 8]
+
+    @property
+    def code(self) -> Ints:
+        """One of `compute.codes`."""
+        return self.table[:, 9]
+
+    @property
+    def previous_ms(self) -> Ints:
+        """Position of the reading before the earlier one [ms]; `NOWHERE` when there is none."""
+        return self.table[:, 10]
+
+    @property
+    def previous_value(self) -> Ints:
+        """Value of that reading [quanta]."""
+        return self.table[:, 11]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Segment:
     """What a stretch of readings amounts to."""
 
-    first: Reading | None
-    last: Reading | None
-    count: int
-    """The number of pairs."""
-    amount: Pair
-    """The sum of the pairs [quanta]."""
-    head: Edge | None
-    """The first pair; the same as `tail` when there is one pair only."""
-    tail: Edge | None
+    first: Reading | None = None
+    """The first reading that counts; of a state the first sample, known or not."""
+    last: Reading | None = None
+    usable: int = 0
+    """How many readings count."""
+    step: int = 0
+    """The largest register step [quanta]."""
+    hours: Hours = field(default_factory=Hours)
+    marks: Marks = field(default_factory=Marks)
 
 
-EMPTY = Segment(None, None, 0, ZERO, None, None)
-
-
-def segment_of(readings: CounterReadings, rate: Rate) -> Segment:
-    """Compute one stretch."""
-    usable = np.flatnonzero(readings.usable)
-    if len(usable) == 0:
-        return EMPTY
-    pairs = counter_pairs(readings, rate)
-    count = len(pairs.low)
-    amount = Pair(exact_sum(pairs.low), exact_sum(pairs.high))
-    first, last = _reading(readings, int(usable[0])), _reading(readings, int(usable[-1]))
-    if count == 0:
-        return Segment(first, last, 0, amount, None, None)
-    return Segment(first, last, count, amount, _edge(pairs, 0), _edge(pairs, count - 1))
-
-
-def join(left: Segment, right: Segment, rate: Rate, counter: CounterReadings) -> Segment:
-    """Put two stretches together; associative, with `EMPTY` as the neutral element.
+def touching(segment: Segment, span: Interval) -> Pair:
+    """The sum of every pair that touches a span of time; whole hours, so never less than what the span holds [quanta].
 
     Args:
-        left: the earlier stretch.
-        right: the later one.
-        rate: the fastest the counter can run.
-        counter: any stretch of the same counter, for what holds of all of it: modulus, whether it can be reset, what it
-            loses with its supply.
+        segment: of one parameter.
+        span: the time.
     """
-    if left.last is None:
-        return right
-    if right.first is None:
-        return left
-    bridge = _bridge(left.last, right.first, rate, counter)
-    middle = bridge.beside(left.tail).beside(right.head)
-    tail = left.tail.beside(bridge) if left.tail else None
-    head = right.head.beside(bridge) if right.head else None
-    return Segment(
-        left.first,
-        right.last,
-        left.count + right.count + 1,
-        _exchanged(left, tail) + middle.amount + _exchanged(right, head, at_head=True),
-        middle if tail is None else (tail if left.count == 1 else left.head),
-        middle if head is None else (head if right.count == 1 else right.tail),
-    )
-
-
-def _exchanged(segment: Segment, edge: Edge | None, *, at_head: bool = False) -> Pair:
-    before = segment.head if at_head else segment.tail
-    if edge is None or before is None:
-        return segment.amount
-    return Pair(
-        segment.amount.low - before.amount.low + edge.amount.low,
-        segment.amount.high - before.amount.high + edge.amount.high,
-    )
-
-
-def _bridge(earlier: Reading, later: Reading, rate: Rate, counter: CounterReadings) -> Edge:
-    columns = [np.array(column, np.int64) for column in zip(_row(earlier), _row(later), strict=True)]
-    time_ms, request_ms, answer_ms, value, step, epoch = columns
-    both = np.ones(2, np.uint8)
-    two = replace(
-        counter,
-        time_ms=time_ms,
-        request_ms=request_ms,
-        answer_ms=answer_ms,
-        value=value,
-        step=step,
-        epoch=epoch,
-        usable=both,
-    )
-    return _edge(counter_pairs(two, rate), 0)
-
-
-def _row(reading: Reading) -> tuple[int, int, int, int, int, int]:
-    return reading.time_ms, reading.request_ms, reading.answer_ms, reading.value, reading.step, reading.epoch
-
-
-def _reading(readings: CounterReadings, index: int) -> Reading:
-    return Reading(
-        int(readings.time_ms[index]),
-        int(readings.request_ms[index]),
-        int(readings.answer_ms[index]),
-        int(readings.value[index]),
-        int(readings.step[index]),
-        int(readings.epoch[index]),
-    )
-
-
-def _edge(pairs: Pairs, index: int) -> Edge:
-    code = int(pairs.code[index])
-    # BRIDGED only says that readings are missing, which depends on where the stretch was cut.
-    edge = Edge(Pair(int(pairs.low[index]), int(pairs.high[index])), int(pairs.limit[index]), code)
-    return replace(edge, code=codes.EXACT) if code == codes.BRIDGED else edge
+    raise NotImplementedError  # filled with the kernels
