@@ -106,3 +106,71 @@ def test_the_demonstration_projects_are_accepted_and_say_what_is_not_verified(tm
         marks[name] = {parameter.mark for parameter in project.parameter}
     assert marks["demo-solar"] == {"V"}
     assert "demonstration" in marks["demo-boiler"] & marks["demo-transformers"]
+
+
+CHECK = '[[point]]\nid = "second"\nrole = "check"\nchecks = "bus"\nrated_power_w = 8_300_000\n'
+
+
+def test_a_check_point_names_a_point_whose_amounts_are_counted(text):
+    assert parse_project(text + CHECK).point[-1].checks == "bus"
+    (fault,) = faults_of(text + CHECK.replace('checks = "bus"', 'checks = "second"'))
+    assert (fault.key, fault.problem) == (
+        "point[2].checks",
+        "no point whose amounts are counted; there are: bus",
+    )
+
+
+def test_only_a_check_point_checks_another(text):
+    (fault,) = faults_of(text.replace('role = "generation"', 'role = "generation"\nchecks = "bus"'))
+    assert (fault.key, fault.problem) == ("point[1].checks", 'only a point with role "check" checks another')
+
+
+BALANCE = """
+[[balance]]
+id = "bus"
+inflow = [{ point = "bus", measurand = "energy_export_total_wh" }]
+outflow = [{ point = "second", measurand = "energy_export_total_wh" }]
+losses_percent = "0.5"
+"""
+
+
+def test_a_balance_names_points_and_what_they_count(text):
+    assert parse_project(text + CHECK + BALANCE).balance[0].losses_percent == "0.5"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "problem"),
+    [
+        ('point = "second"', 'point = "third"', "balance[1].outflow", "no such point; declared: bus, second"),
+        ("energy_export_total_wh", "active_power_w", "balance[1].inflow", "must be a counter of energy or of heat"),
+        ("energy_export_total_wh", "heat_total_j", "balance[1].inflow", "all flows of a balance must have one unit"),
+        ('losses_percent = "0.5"', 'losses_percent = "101"', "balance[1].losses_percent", "must be from 0 to 100"),
+    ],
+)
+def test_each_fault_of_a_balance_is_told(text, old, new, key, problem):
+    found = {fault.key: fault.problem for fault in faults_of(text + CHECK + BALANCE.replace(old, new, 1))}
+    assert problem in found[key]
+
+
+def test_a_balance_of_a_point_without_a_rating_or_declared_twice_is_refused(text):
+    unrated = CHECK.replace("rated_power_w = 8_300_000\n", "")
+    assert [fault.problem for fault in faults_of(text + unrated + BALANCE)] == [
+        "the point needs a rated_power_w, which bounds it"
+    ]
+    assert [fault.problem for fault in faults_of(text + CHECK + BALANCE + BALANCE)] == [
+        "used twice; a balance is declared once"
+    ]
+
+
+def test_an_error_that_a_calibration_found_is_not_negative(text):
+    wrong = text.replace('mpe_percent = "0.5"', 'mpe_percent = "0.5"\nfound_error_percent = "-0.7"')
+    (fault,) = faults_of(wrong)
+    assert "must not be negative" in fault.problem
+
+
+def test_what_nobody_uses_is_left_out_of_what_digests_are_taken_over(text):
+    """Else a key that comes later would change the digests of statements that were drawn up before it."""
+    told = str(parse_project(text).model_dump(mode="json"))
+    assert [key for key in ("checks", "found_error", "ct_class", "pt_class", "balance") if key in told] == []
+    told = str(parse_project(text + CHECK + BALANCE).model_dump(mode="json"))
+    assert [key for key in ("checks", "balance") if key in told] == ["checks", "balance"]
