@@ -71,8 +71,8 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
 def _map_blocks(task: Task, series: tuple[Series, ...]) -> Iterator[Blocked]:
     digests = dict.fromkeys(bound.map_digest for one in series for bound in one.bindings)
     for digest in digests:
-        device = task.evidence.maps[digest]
-        if device.tier is Tier.UNVERIFIED:
+        device = task.evidence.maps.get(digest)  # history from elsewhere has none, and its source says so
+        if device is not None and device.tier is Tier.UNVERIFIED:
             what = f"the device map of {device.make} {device.model} is unverified and has no signed on-site check"
             yield Blocked("device-map-unverified", what, f"{device.make} {device.model} {digest}")
     if not digests:

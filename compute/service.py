@@ -7,39 +7,56 @@ Stopping it loses nothing, because everything it writes can be computed anew.
 import asyncio
 import signal
 import sys
-from pathlib import Path
+from dataclasses import replace
 
 from compute.config import ComputeSettings
 from compute.engine import compute, evidence_window
+from compute.errors import PeriodError
 from compute.project import PeriodSettings, ProjectSettings, load_project
-from compute.result import Result
+from compute.result import Blocked, Result
 from compute.results import ResultsWriter
 from compute.rulesets import ruleset
 from ingest.store.reader import JournalReader
-from ingest.store.readings import Evidence, collect
-from metering.clock import Clock
+from ingest.store.sources import JournalSource, Source
+from metering.clock import Clock, utc_text
 from metering.errors import SakugenError
 from metering.interval import HOUR_MS
 
 
-def compute_once(project_file: Path, journal_path: Path, period_id: str | None = None) -> Result:
+def compute_once(project: ProjectSettings, period: PeriodSettings, source: Source, *, held: int, now_ms: int) -> Result:
     """Compute one monitoring period of one project.
 
     Args:
-        project_file: its project.toml.
-        journal_path: ingest's journal.
-        period_id: the period; None = the project's first.
+        project: the project.
+        period: one of its periods.
+        source: where its readings are taken from; one with a caveat gives a result that is not creditable.
+        held: how many records are held and could not be used.
+        now_ms: the time now [ms since the Unix epoch].
 
     Raises:
-        ConfigError: when the project file has faults.
-        PeriodError: when the project does not declare the period.
+        PeriodError: when the period is not over.
         JournalError: when the journal cannot be read.
+        ArchiveError: when the archive cannot be read.
+        InfluxError: when InfluxDB cannot be read.
         ComputeError: when the project cannot be computed.
     """
-    project = load_project(project_file)
-    period = project.period_named(period_id)
-    reader = JournalReader(journal_path)
-    return compute(project, _evidence(reader, project, period), period, ruleset(), held=len(reader.held(project.id)))
+    ends_ms = project.interval_of(period).end_ms
+    if ends_ms > now_ms:
+        raise PeriodError(
+            f"period {period.id!r} of project {project.id} ends at {utc_text(ends_ms)} and it is {utc_text(now_ms)}: it"
+            " reaches into the future; `sakugen compute run --follow` shows what it amounts to so far"
+        )
+    window = evidence_window(project, period)
+    evidence = source.evidence(project.id, window.start_ms, window.end_ms)
+    return _marked(compute(project, evidence, period, ruleset(), held=held), source)
+
+
+def _marked(result: Result, source: Source) -> Result:
+    # What the source says of itself keeps the result from being creditable.
+    if source.caveat is None:
+        return result
+    blocked = (*result.blocked_by, Blocked("source-unsigned", source.caveat, "source"))
+    return replace(result, blocked_by=tuple(sorted(blocked, key=lambda why: (why.code, why.where, why.what))))
 
 
 def compute_so_far(project: ProjectSettings, reader: JournalReader, period: PeriodSettings) -> Result | None:
@@ -53,18 +70,14 @@ def compute_so_far(project: ProjectSettings, reader: JournalReader, period: Peri
     Returns:
         The result, or None when no hour of the period is over yet.
     """
-    evidence = _evidence(reader, project, period)
+    window = evidence_window(project, period)
+    evidence = JournalSource(reader).evidence(project.id, window.start_ms, window.end_ms)
     slots = [int(series.time_ms[-1]) for series in evidence.by_key.values() if len(series)]
     span = project.interval_of(period)
     until_ms = min((max(slots, default=0) - 1) // HOUR_MS * HOUR_MS, span.end_ms)
     if until_ms <= span.start_ms:
         return None
     return compute(project, evidence, period, ruleset(), until_ms=until_ms, held=len(reader.held(project.id)))
-
-
-def _evidence(reader: JournalReader, project: ProjectSettings, period: PeriodSettings) -> Evidence:
-    window = evidence_window(project, period)
-    return collect((stored.data for stored in reader.records(project.id, window.start_ms, window.end_ms)), judged=True)
 
 
 def main(settings: ComputeSettings) -> None:

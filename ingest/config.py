@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ingest.store.influx_settings import InfluxServer
+from ingest.store.influx_settings import InfluxTarget
 from ingest.store.journal import REFUSED_LIMIT_BYTES
 from metering.clock import ClockConfig
 from metering.topics import NAME_PATTERN
@@ -57,7 +57,7 @@ class BrokerSettings(_Settings):
         return self
 
 
-class InfluxSettings(InfluxServer):
+class InfluxSettings(InfluxTarget):
     """Where good readings are copied to; leave the table out and nothing is forwarded."""
 
     results_file: Path | None = None

@@ -18,7 +18,7 @@ from influxdb_client.domain.write_precision import WritePrecision
 from influxdb_client.rest import ApiException
 
 from ingest.errors import InfluxError, InfluxRejectedError
-from ingest.store.influx_settings import InfluxServer
+from ingest.store.influx_settings import InfluxServer, InfluxTarget
 
 _TIMEOUT_S: Final = 10.0
 _REJECTED: Final = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
@@ -37,7 +37,7 @@ class Writer(Protocol):
         """
 
 
-def open_writer(settings: InfluxServer) -> Writer:
+def open_writer(settings: InfluxTarget) -> Writer:
     """Choose how to write, by the server's version unless the configuration says.
 
     Raises:

@@ -15,8 +15,6 @@ class InfluxServer(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str = "http://127.0.0.1:8086"
-    api: Literal["auto", "1", "2"] = "auto"
-    """1 = /write; 2 = /api/v2/write; auto asks the server for its version."""
     bucket: str = "sakugen"
     """The bucket; with the 1.x interface the database."""
     org: str = "sakugen"
@@ -29,3 +27,10 @@ class InfluxServer(BaseModel):
     """Holds the password (1.x with authentication)."""
     ca_file: Path | None = None
     """Certificates that the server's must descend from, for an https address; the system's when absent."""
+
+
+class InfluxTarget(InfluxServer):
+    """One InfluxDB that is written to."""
+
+    api: Literal["auto", "1", "2"] = "auto"
+    """1 = /write; 2 = /api/v2/write; auto asks the server for its version."""

@@ -1,4 +1,4 @@
-"""`sakugen compute`: emission reductions of a monitoring period, from the journal."""
+"""`sakugen compute`: emission reductions of a monitoring period, and what makes them fast and plain."""
 
 import json
 from dataclasses import asdict
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from compute.config import Origin
 from metering.config import load_toml
 from metering.errors import SakugenError
 from sakugen.cli import terminal
@@ -23,23 +24,19 @@ class UnknownProjectError(SakugenError):
     """A project that the configuration does not list."""
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `compute run` a verb of its own while it is the only one."""
-
-
 @app.command()
 def run(
     config: Annotated[Path, typer.Option(help="Compute's TOML file.")],
     project: Annotated[str | None, typer.Option(help="Only this project, by id.")] = None,
     period: Annotated[str | None, typer.Option(help="The monitoring period; by default the first.")] = None,
+    source: Annotated[Origin, typer.Option(help="Where readings are taken from.")] = Origin.JOURNAL,
     *,
     follow: Annotated[bool, typer.Option(help="Keep provisional results up to date until stopped.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Compute a monitoring period of each project; the statement is drawn up by `sakugen statement draft`.
 
-    Example: sakugen compute run --config compute.toml --project demo-solar
+    Example: sakugen compute run --config compute.toml --project demo-solar --source archive
     """
     from compute.cache import use_cache_directory
     from compute.config import ComputeSettings
@@ -47,11 +44,13 @@ def run(
     settings = load_toml(config, ComputeSettings)
     use_cache_directory(settings.data_dir)
     if follow:
+        if source is not Origin.JOURNAL:
+            raise typer.BadParameter("--follow reads the journal: only there do readings arrive")
         from compute.service import main
 
         main(settings)
         return
-    results = _compute(settings, project, period)
+    results = _compute(settings, project, period, source)
     if as_json:
         typer.echo(json.dumps({result.project: asdict(result) for result in results}, indent=2, default=_plain))
         return
@@ -59,14 +58,26 @@ def run(
         _show(result)
 
 
-def _compute(settings: "ComputeSettings", project: str | None, period: str | None) -> list["Result"]:
+def _compute(settings: "ComputeSettings", project: str | None, period: str | None, origin: Origin) -> list["Result"]:
     from compute.project import load_project
     from compute.service import compute_once
+    from sakugen.history import held_records, source_of
 
-    files = {load_project(file).id: file for file in settings.projects}
-    if project is not None and project not in files:
-        raise UnknownProjectError(f"no project {project!r}; the configuration lists: {', '.join(files)}")
-    return [compute_once(file, settings.journal, period) for id_, file in files.items() if project in (None, id_)]
+    projects = {one.id: one for one in map(load_project, settings.projects)}
+    if project is not None and project not in projects:
+        raise UnknownProjectError(f"no project {project!r}; the configuration lists: {', '.join(projects)}")
+    now_ms = settings.clock.build().now_ms()
+    return [
+        compute_once(
+            one,
+            one.period_named(period),
+            source_of(settings, origin, one),
+            held=held_records(settings, origin, one),
+            now_ms=now_ms,
+        )
+        for one in projects.values()
+        if project in {None, one.id}
+    ]
 
 
 def _plain(value: object) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
@@ -14,11 +15,13 @@ from compute.cache import use_cache_directory
 from compute.config import ComputeSettings
 from compute.errors import PeriodError, ResultsError
 from compute.project import load_project
+from compute.result import Blocked
 from compute.results import ResultsWriter, read_results
 from compute.service import compute_once, compute_so_far, run
 from compute.vintages import midnight_ms
 from ingest.store.journal import Journal, NewRecord, StreamHead, StreamKey
 from ingest.store.reader import JournalReader
+from ingest.store.sources import JournalSource
 from metering import record
 
 ZONE = ZoneInfo("Asia/Ulaanbaatar")
@@ -56,13 +59,41 @@ def place(tmp_path, project_texts, make_records, shown):
     return build
 
 
+def once(folder, now_ms=END_MS, held=0):
+    project = load_project(folder / "project.toml")
+    source = JournalSource(JournalReader(folder / "journal.sqlite"))
+    return compute_once(project, project.period_named(None), source, held=held, now_ms=now_ms)
+
+
 def test_once_gives_what_the_journal_proves(place):
     folder = place()
-    result = compute_once(folder / "project.toml", folder / "journal.sqlite")
+    result = once(folder)
     assert [vintage.integer for vintage in result.vintages] == [19, 19]
     assert [(run.gateway, run.first, run.last) for run in result.evidence] == [("gw", 1, 2)]
-    with pytest.raises(PeriodError, match="no monitoring period 'p9'"):
-        compute_once(folder / "project.toml", folder / "journal.sqlite", "p9")
+    assert {why.code for why in once(folder, held=2).blocked_by} == {"held-evidence"}
+
+
+def test_a_period_that_is_not_over_is_not_computed_once_and_for_all(place):
+    folder = place()
+    with pytest.raises(
+        PeriodError, match=r"'p1' of project test ends at 2026-01-01T16:00:00Z and it is .*: it reaches"
+    ):
+        once(folder, END_MS - 1)
+
+
+class Unsigned(JournalSource):
+    """A journal that says of itself that nothing can be credited."""
+
+    caveat = "nothing is signed"
+
+
+def test_what_a_source_says_against_itself_keeps_its_result_from_being_creditable(place):
+    folder = place()
+    project = load_project(folder / "project.toml")
+    source = Unsigned(JournalReader(folder / "journal.sqlite"))
+    result = compute_once(project, project.period[0], source, held=0, now_ms=END_MS)
+    assert result == replace(once(folder), blocked_by=(Blocked("source-unsigned", "nothing is signed", "source"),))
+    assert not result.creditable
 
 
 def test_so_far_counts_up_to_the_last_hour_that_a_later_reading_confirms(place):
@@ -103,7 +134,7 @@ def test_the_process_keeps_results_up_to_date_until_told_to_stop(place, capsys, 
 
 def test_the_trouble_of_a_project_is_told_and_keeps_what_was_known(place, tmp_path):
     folder = place()
-    result = compute_once(folder / "project.toml", folder / "journal.sqlite")
+    result = once(folder)
     with ResultsWriter(tmp_path / "results.sqlite") as writer:
         writer.put(result, provisional=False, computed_ms=END_MS)
         writer.put(result, provisional=False, computed_ms=END_MS + 1)
