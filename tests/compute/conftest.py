@@ -11,6 +11,7 @@ from ingest.store.readings import Evidence, collect
 # No package stands under tests, so what these tests share is found by its folder.
 sys.path.insert(0, str(Path(__file__).parent))
 
+from computekit.declarations import declaration_text
 from computekit.records import Shown, records_of
 
 
@@ -120,3 +121,9 @@ def _fleet_text(losses_w: str = "370") -> str:
 def project_texts() -> Mapping[str, Callable[..., str]]:
     """project.toml of each family: `project_texts["solar-pv"]()`."""
     return {"solar-pv": _solar_text, "heat-only-boiler": _boiler_text, "transformer-fleet": _fleet_text}
+
+
+@pytest.fixture(scope="session")
+def declaration() -> Callable[..., tuple[str, bytes]]:
+    """`declaration("calibration", number=2)`: the name and the bytes of a declared value."""
+    return declaration_text
