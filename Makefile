@@ -4,6 +4,10 @@
 PYTHON ?= python3
 EXTRAS ?= up,dev
 ARGS   ?=
+# How many tests run side by side. Most of the second kind wait for processes, lines and clocks, so three of them on two
+# cores; WORKERS=0 runs one after the other.
+WORKERS ?= 2
+WAITING_WORKERS ?= 3
 
 VENV  := .venv
 BIN   := $(VENV)/bin
@@ -35,7 +39,7 @@ demo: $(STAMP)
 	$(BIN)/sakugen demo $(ARGS)
 
 test: $(STAMP)
-	$(PYTEST) -q --ignore=tests/tidy -m 'not real and not fault and not wheel and not bench and not soak'
+	$(PYTEST) -q -n $(WORKERS) --ignore=tests/tidy -m 'not real and not fault and not wheel and not bench and not soak'
 
 # Each part alone as well; `make -k check` goes on after the first that fails.
 check: format lint types imports tidy
@@ -56,10 +60,10 @@ tidy: $(STAMP)
 	$(PYTEST) -q tests/tidy
 
 real: $(STAMP)
-	$(PYTEST) -q -rs -m 'real and not bench and not soak'
+	$(PYTEST) -q -rs -n $(WAITING_WORKERS) -m 'real and not bench and not soak'
 
 faults: $(STAMP)
-	$(PYTEST) -q -rs -m 'fault and not real and not bench and not soak'
+	$(PYTEST) -q -rs -n $(WAITING_WORKERS) -m 'fault and not real and not bench and not soak'
 
 wheel: $(STAMP)
 	$(PYTEST) -q -m wheel
