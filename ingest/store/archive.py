@@ -5,13 +5,14 @@ fast. Months are calendar months in UTC; a month that changed, because readings 
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Final
+from functools import partial
 
 from ingest.errors import ArchiveError
 from ingest.store.archive_files import ArchiveFolder
+from ingest.store.archive_fill import THREADS, fill
 from ingest.store.archive_layout import (
     BirthsMeta,
     BoundPart,
@@ -21,15 +22,13 @@ from ingest.store.archive_layout import (
     interval_of,
     months_in,
 )
-from ingest.store.archive_read import ArchivedMonth, Rows, bind_again, births_of, joined
+from ingest.store.archive_read import ArchivedMonth, bind_again, births_of
 from ingest.store.archive_write import PYARROW, month_files
-from ingest.store.readings import Evidence, Excluded, Key, Run
-from ingest.store.series import Binding, Series
+from ingest.store.readings import Evidence, Excluded, Run
+from ingest.store.series import Binding, Series, empty_series
 from metering import record
 from metering.devicemap import DeviceMap, parse_device_map
 from metering.interval import Interval
-
-_THREADS: Final = 2
 
 
 class Archive:
@@ -55,20 +54,18 @@ class Archive:
         """
         span = Interval(start_ms, end_ms)
         entries = self._entries(project, span)
-        months = self._read(project, entries, None)
-        keys = sorted({key for month in months for key in month})
-        # Taken out one by one: what is joined need not be held twice.
-        series = {key: joined(key, [month.pop(key) for month in months if key in month], span) for key in keys}
-        told = [births_of(self.folder.file(project, entry.births)) for entry in entries]
+        months = self._opened(project, entries)
+        by_key = fill(months, sorted({key for month in months for key in month.keys()}), span)  # noqa: SIM118 - no dict
+        told = [births_of(self.folder.file(project, entry.births)) for entry in entries.values()]
         births, horizons = _parsed(data for records, _ in told for data in records)
         return Evidence(
             births=births,
             maps={digest: self._map(digest, births) for birth in births for digest in birth.device_maps},
-            digest=_digest(entries),
+            digest=_digest(entries.values()),
             runs=_runs(meta for _, meta in told),
             excluded=_excluded(meta for _, meta in told),
             horizons=horizons,
-            by_key={key: one for key, one in series.items() if len(one)},
+            by_key=by_key,
         )
 
     def series(self, project: str, point: str, measurand: str, start_ms: int, end_ms: int) -> Series:
@@ -78,8 +75,8 @@ class Archive:
             ArchiveError: as `evidence`.
         """
         span, key = Interval(start_ms, end_ms), (point, measurand)
-        months = self._read(project, self._entries(project, span), key)
-        return joined(key, [month[key] for month in months if key in month], span)
+        months = self._opened(project, self._entries(project, span))
+        return fill(months, [key], span).get(key) or empty_series(*key)
 
     def put(
         self,
@@ -111,7 +108,7 @@ class Archive:
         )
         return manifest.model_copy(update={"months": manifest.months | {month: entry}, "pyarrow": PYARROW})
 
-    def _entries(self, project: str, span: Interval) -> list[MonthEntry]:
+    def _entries(self, project: str, span: Interval) -> dict[str, MonthEntry]:
         manifest = self.folder.manifest(project)
         if manifest is None:
             raise ArchiveError(f"{self.folder.url} holds nothing of project {project}: run `sakugen ingest archive`")
@@ -121,22 +118,18 @@ class Archive:
                 f"{self.folder.url} holds project {project} through {manifest.through}, not yet {wanted[-1]}: run"
                 " `sakugen ingest archive` when that month is over, or read the journal"
             )
-        return [manifest.months[month] for month in wanted if month in manifest.months]
+        return {month: manifest.months[month] for month in wanted if month in manifest.months}
 
-    def _read(self, project: str, entries: list[MonthEntry], only: Key | None) -> list[dict[Key, Rows]]:
-        """Read months, as many at a time as there are threads: decoding and digests hold no lock."""
+    def _opened(self, project: str, entries: Mapping[str, MonthEntry]) -> list[ArchivedMonth]:
+        """Open months, as many at a time as there are threads: reading and digests hold no lock."""
 
-        def read(entry: MonthEntry) -> dict[Key, Rows]:
-            month = ArchivedMonth(self.folder.file(project, entry.readings), self.folder.file(project, entry.polls))
+        def opened(named: tuple[str, MonthEntry]) -> ArchivedMonth:
+            month, entry = named
+            readings, polls = (self.folder.file(project, file) for file in (entry.readings, entry.polls))
+            return ArchivedMonth(interval_of(month), readings, polls, partial(self._binding, project, entry.births))
 
-            def bind(bound: BoundPart, register: str) -> Binding:
-                return self._binding(project, entry.births, bound, register)
-
-            wanted = [key for key in month.keys() if only in {None, key}]  # noqa: SIM118 - not a dict
-            return {key: month.rows(key, bind) for key in wanted}
-
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return list(pool.map(read, entries))
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(opened, entries.items()))
 
     def _binding(self, project: str, births: FileEntry, bound: BoundPart, name: str) -> Binding:
         found = self._bindings.get((bound, name))

@@ -1,13 +1,11 @@
-"""The files of a month → the rows of a series; and months of rows → the series that `collect` gave.
+"""The files of a month → numbers, put where they are wanted.
 
-In go bytes that somebody else has checked, out come arrays. Only the columns and row groups of what is asked for are
-decoded.
+In go bytes that somebody else has checked; out come the columns of the series and of the polls that are asked for.
+Only the row groups of what is asked for are decoded, each once.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from math import ceil
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,85 +13,57 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ingest.store.archive_layout import META, BirthsMeta, BoundPart, PollsMeta, ReadingsMeta, SeriesPart
-from ingest.store.merge import holes
+from ingest.store.archive_rows import Polls, Rows
 from ingest.store.readings import Key
-from ingest.store.series import Binding, BoolArray, Int64Array, Meter, Series, UInt8Array, empty_series
-from ingest.store.sources import in_order_of_use
+from ingest.store.series import Binding, Meter
 from metering import decode
 from metering.devicemap import Register
 from metering.interval import Interval
-from metering.quality import Quality
 
 _POLLS: Final = ["time_ms", "sent_ms", "took_ms", "synchronised", "bound"]
+_READINGS: Final = ["scaled", "scale", "quality"]
 Bind = Callable[[BoundPart, str], Binding]
 """Makes a binding again from what all measurands of a group share and the name of the register."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows of one series in one month; no row for a slot that nothing speaks of."""
+class PollsWanted(NamedTuple):
+    """Polls to decode."""
 
-    time_ms: Int64Array
-    value: Int64Array
-    quality: UInt8Array
-    sent_ms: Int64Array
-    received_ms: Int64Array
-    synced: BoolArray
-    binding: NDArray[np.int32]
-    """Places in `bindings`."""
-    bindings: tuple[Binding, ...]
-    steps: Int64Array
-    """Register steps [quanta], 0 where unknown and where no scale register tells them."""
-
-    def inside(self, span: Interval) -> "Rows":
-        """Only those of a span."""
-        first, end = (int(row) for row in np.searchsorted(self.time_ms, (span.start_ms, span.end_ms)))
-        return self if (first, end) == (0, len(self.time_ms)) else self.between(first, end)
-
-    def between(self, first: int, end: int) -> "Rows":
-        """Only some, by number."""
-        return Rows(
-            self.time_ms[first:end],
-            self.value[first:end],
-            self.quality[first:end],
-            self.sent_ms[first:end],
-            self.received_ms[first:end],
-            self.synced[first:end],
-            self.binding[first:end],
-            self.bindings,
-            self.steps[first:end],
-        )
+    block: int
+    rows: slice
+    """Which of the block's rows."""
+    bound: Sequence[tuple[int, int]]
+    """Place in the file's list of what rows were read with → its number in `into.binding`."""
+    into: Polls
+    """Where they go."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ArchivedSeries(Series):
-    """A series without its raw words, which are in the journal."""
+class ReadingsWanted(NamedTuple):
+    """Readings of one series to decode."""
 
-    steps: Int64Array
-    """For registers with a scale register: the step at each row [quanta], 0 where its words did not tell."""
-
-    def step(self, row: int) -> int | None:
-        """One step of the register at a row, rounded up [quanta]; None without a value, and for floats."""
-        register = self.bound(row).register
-        if register.scale_register is not None:
-            return int(self.steps[row]) or None
-        return None if register.type.is_float or not self.valued[row] else ceil(register.step)
+    key: Key
+    rows: slice
+    """Which of the month's rows."""
+    into: Rows
+    """Where they go; its polls stay as they are."""
 
 
 class ArchivedMonth:
-    """A month that was written, opened."""
+    """A month that was written, opened; threads may share it."""
 
-    def __init__(self, readings: bytes, polls: bytes) -> None:
+    def __init__(self, span: Interval, readings: bytes, polls: bytes, bind: Bind) -> None:
         """Read what stands where.
 
         Args:
+            span: the month.
             readings: the file of readings.
             polls: the file of polls.
+            bind: makes a binding again.
         """
         self._readings, self._polls = _File(readings), _File(polls)
         meta = PollsMeta.model_validate_json(self._polls.meta)
-        self._bounds = meta.bounds
-        self._blocks = np.cumsum([0, *meta.blocks])
+        self._span, self._bounds, self._bind = span, meta.bounds, bind
+        self._blocks = np.cumsum([0, *meta.blocks]).tolist()
         self._series: dict[Key, tuple[int, SeriesPart]] = {}
         start = 0
         for part in ReadingsMeta.model_validate_json(self._readings.meta).series:
@@ -101,63 +71,96 @@ class ArchivedMonth:
             start += part.rows
 
     def keys(self) -> tuple[Key, ...]:
-        """Every (point, measurand) that it holds."""
+        """Every (point, measurand) that it holds, in the order of the file."""
         return tuple(self._series)
 
-    def rows(self, key: Key, bind: Bind) -> Rows:
-        """Read one series.
+    def part(self, key: Key) -> SeriesPart | None:
+        """Where a series is; None when the month has none."""
+        found = self._series.get(key)
+        return None if found is None else found[1]
 
-        Args:
-            key: one of `keys`.
-            bind: makes a binding again.
-        """
-        start, part = self._series[key]
-        bindings = tuple(bind(self._bounds[place], name) for place, name in part.registers.items())
-        scaling = any(bound.register.scale_register is not None for bound in bindings)
-        read = self._readings.rows(start, part.rows, ["scaled", "scale", "quality", *(["step"] if scaling else [])])
-        polls = self._polls.rows(int(self._blocks[part.polls]), part.rows, _POLLS)
-        time_ms: Int64Array = polls["time_ms"].to_numpy()
-        sent_ms = time_ms + polls["sent_ms"].to_numpy()
-        return Rows(
-            time_ms=time_ms,
-            value=_known(read["scaled"]) * int(read["scale"][0].as_py()),
-            quality=read["quality"].to_numpy(),
-            sent_ms=sent_ms,
-            received_ms=sent_ms + polls["took_ms"].to_numpy(),
-            synced=polls["synchronised"].to_numpy(),
-            binding=_places(polls["bound"].to_numpy(), list(part.registers)),
-            bindings=bindings,
-            steps=_known(read["step"]) if scaling else np.zeros(part.rows, np.int64),
-        )
+    def bindings(self, part: SeriesPart) -> tuple[Binding, ...]:
+        """What a series was read with, in the order of its registers."""
+        return tuple(self._bind(self._bounds[place], name) for place, name in part.registers.items())
+
+    def inside(self, block: int, span: Interval) -> tuple[int, int]:
+        """From which to which row a block of polls lies in a span."""
+        if span.start_ms <= self._span.start_ms and self._span.end_ms <= span.end_ms:
+            return 0, self._blocks[block + 1] - self._blocks[block]
+        slots = _numbers(self._block(self._polls.reader(["time_ms"]), block)["time_ms"])
+        first, end = np.searchsorted(slots, (span.start_ms, span.end_ms)).tolist()
+        return first, end
+
+    def polls(self, wanted: Iterable[PollsWanted]) -> None:
+        """Decode polls into arrays."""
+        reader = self._polls.reader(_POLLS)
+        for block, rows, bound, into in wanted:
+            table = self._block(reader, block)
+            into.time_ms[:] = _numbers(table["time_ms"])[rows]
+            np.add(into.time_ms, _numbers(table["sent_ms"])[rows], out=into.sent_ms)
+            np.add(into.sent_ms, _numbers(table["took_ms"])[rows], out=into.received_ms)
+            into.synced[:] = _numbers(table["synchronised"])[rows]
+            into.binding[:] = bound[0][1] if len(bound) == 1 else _renumbered(_numbers(table["bound"])[rows], bound)
+
+    def readings(self, wanted: Iterable[ReadingsWanted]) -> None:
+        """Decode readings into arrays."""
+        plain, scaling = self._readings.reader(_READINGS), self._readings.reader([*_READINGS, "step"])
+        for key, rows, into in wanted:
+            start, part = self._series[key]
+            has_scale = any(bound.register.scale_register is not None for bound in into.bindings)
+            table = (scaling if has_scale else plain).rows(start, part.rows)
+            np.multiply(_numbers(table["scaled"])[rows], table["scale"][0].as_py(), out=into.value)
+            into.quality[:] = _numbers(table["quality"])[rows]
+            if has_scale:
+                into.steps[:] = _numbers(table["step"])[rows]
+
+    def _block(self, reader: "_Reader", block: int) -> pa.Table:
+        start = self._blocks[block]
+        return reader.rows(start, self._blocks[block + 1] - start)
 
 
 class _File:
     def __init__(self, data: bytes) -> None:
-        self._file = pq.ParquetFile(pa.BufferReader(data))
-        meta = self._file.metadata
-        self.meta: bytes = meta.metadata[META]
-        self._starts = np.cumsum([0, *(meta.row_group(group).num_rows for group in range(meta.num_row_groups))])
+        self._data = pa.py_buffer(data)
+        self._about = pq.read_metadata(pa.BufferReader(self._data))
+        self.meta: bytes = self._about.metadata[META]
+        groups = range(self._about.num_row_groups)
+        self._starts = np.cumsum([0, *(self._about.row_group(group).num_rows for group in groups)]).tolist()
 
-    def rows(self, start: int, count: int, columns: list[str]) -> pa.Table:
+    def reader(self, columns: list[str]) -> "_Reader":
+        # One for each thread: what a reader decoded last is its own.
+        return _Reader(pq.ParquetFile(pa.BufferReader(self._data), metadata=self._about), self._starts, columns)
+
+
+class _Reader:
+    """Some columns; keeps the row group that it decoded last, for small series share one."""
+
+    def __init__(self, file: pq.ParquetFile, starts: Sequence[int], columns: list[str]) -> None:
+        self._file, self._starts, self._columns = file, starts, columns
+        self._groups = range(0)
+        self._decoded: Any = None
+
+    def rows(self, start: int, count: int) -> pa.Table:
         first = int(np.searchsorted(self._starts, start, "right")) - 1
         last = int(np.searchsorted(self._starts, start + count, "left"))
-        table = self._file.read_row_groups(list(range(first, last)), columns=columns, use_threads=False)
-        return table.slice(start - int(self._starts[first]), count)
+        groups = range(first, last)
+        if groups != self._groups:
+            table = self._file.read_row_groups([*groups], columns=self._columns, use_threads=False)
+            self._groups, self._decoded = groups, table
+        return self._decoded.slice(start - self._starts[first], count)
 
 
-def _known(column: pa.ChunkedArray) -> Int64Array:
-    """Numbers, 0 where there is none."""
-    filled: Int64Array = (column.fill_null(0) if column.null_count else column).to_numpy()
-    return filled
-
-
-def _places(bound: NDArray[np.int32], numbers: Sequence[int]) -> NDArray[np.int32]:
-    """Number what the rows were read with by the series' own bindings instead of the month's."""
-    if len(numbers) == 1:
-        return np.zeros(len(bound), np.int32)
-    table = np.zeros(max(numbers) + 1, np.int32)
-    table[numbers] = np.arange(len(numbers), dtype=np.int32)
+def _renumbered(bound: NDArray[np.int32], numbers: Sequence[tuple[int, int]]) -> NDArray[np.int32]:
+    table = np.zeros(max(place for place, _ in numbers) + 1, np.int32)
+    for place, number in numbers:
+        table[place] = number
     return table[bound]
+
+
+def _numbers(column: pa.ChunkedArray) -> NDArray[Any]:
+    """Numbers, 0 where there is none."""
+    filled: NDArray[Any] = (column.fill_null(0) if column.null_count else column).to_numpy()
+    return filled
 
 
 def births_of(data: bytes) -> tuple[list[bytes], BirthsMeta]:
@@ -178,79 +181,4 @@ def bind_again(bound: BoundPart, register: Register) -> Binding:
         unit_id=bound.unit_id,
         interval_ms=bound.interval_ms,
         blocks=tuple(decode.Block(block.function, block.address, block.count) for block in bound.blocks),
-    )
-
-
-def joined(key: Key, months: Sequence[Rows], span: Interval) -> Series:
-    """Put the rows of months behind each other, and name again the due slots that nothing speaks of.
-
-    Args:
-        key: point and measurand.
-        months: the rows of each month, in order.
-        span: slots beyond it are left out.
-    """
-    parts = [part for part in (month.inside(span) for month in months) if len(part.time_ms)]
-    if not parts:
-        return empty_series(*key)
-    known = tuple(dict.fromkeys(bound for part in parts for bound in part.bindings))
-    places = [_numbered(part, known) for part in parts]
-    rows = Rows(
-        time_ms=np.concatenate([part.time_ms for part in parts]),
-        value=np.concatenate([part.value for part in parts]),
-        quality=np.concatenate([part.quality for part in parts]),
-        sent_ms=np.concatenate([part.sent_ms for part in parts]),
-        received_ms=np.concatenate([part.received_ms for part in parts]),
-        synced=np.concatenate([part.synced for part in parts]),
-        binding=np.concatenate(places),
-        bindings=known,
-        steps=np.concatenate([part.steps for part in parts]),
-    )
-    rows = _spoken(rows)
-    if not len(rows.time_ms):
-        return empty_series(*key)
-    binding, bindings = in_order_of_use(rows.binding, rows.bindings)
-    rows = _filled(replace(rows, binding=binding, bindings=bindings))
-    return ArchivedSeries(
-        *key,
-        time_ms=rows.time_ms,
-        value=rows.value,
-        quality=rows.quality,
-        sent_ms=rows.sent_ms,
-        received_ms=rows.received_ms,
-        synced=rows.synced,
-        binding=rows.binding,
-        bindings=rows.bindings,
-        raw_text=("",) * len(rows.time_ms),
-        steps=rows.steps,
-    )
-
-
-def _numbered(rows: Rows, known: Sequence[Binding]) -> NDArray[np.int32]:
-    """What the rows were read with, as places among those of all months."""
-    places = np.array([known.index(bound) for bound in rows.bindings], np.int32)
-    return np.full(len(rows.time_ms), places[0]) if len(places) == 1 else places[rows.binding]
-
-
-def _spoken(rows: Rows) -> Rows:
-    """From the first to the last row that says something: a gateway may have sent "unexplained" itself."""
-    if Quality.UNEXPLAINED not in rows.quality[[0, -1]]:
-        return rows
-    spoken = np.flatnonzero(rows.quality != Quality.UNEXPLAINED)
-    return rows.between(int(spoken[0]), int(spoken[-1]) + 1) if len(spoken) else rows.between(0, 0)
-
-
-def _filled(rows: Rows) -> Rows:
-    where, slots = holes(rows.time_ms, rows.binding, rows.bindings)
-    if not len(where):
-        return rows
-    return replace(
-        rows,
-        time_ms=np.insert(rows.time_ms, where, slots),
-        value=np.insert(rows.value, where, 0),
-        quality=np.insert(rows.quality, where, Quality.UNEXPLAINED),
-        sent_ms=np.insert(rows.sent_ms, where, slots),
-        received_ms=np.insert(rows.received_ms, where, slots),
-        synced=np.insert(rows.synced, where, values=False),
-        binding=np.insert(rows.binding, where, rows.binding[where - 1]),
-        steps=np.insert(rows.steps, where, 0),
     )

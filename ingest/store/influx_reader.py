@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.store.archive_layout import interval_of, months_in
-from ingest.store.archive_read import Rows, joined
+from ingest.store.archive_rows import Polls, Rows, joined, no_steps
 from ingest.store.influx_query import InfluxReader
 from ingest.store.influx_settings import InfluxServer
 from ingest.store.readings import Evidence, Key
@@ -97,17 +97,14 @@ def _one_row_a_slot(time_ms: Int64Array, value: Int64Array, quality: UInt8Array,
     time_ms, value, quality = time_ms[order], value[order], quality[order]
     first = np.flatnonzero(np.diff(time_ms, prepend=time_ms[0] - 1))
     differs = np.minimum.reduceat(value, first) != np.maximum.reduceat(value, first)
-    slots, none = time_ms[first], np.zeros(len(first), np.int64)
+    slots, rows = time_ms[first], len(first)
+    polls = Polls(slots, slots, slots, np.ones(rows, np.bool_), np.zeros(rows, np.int32))
     return Rows(
-        time_ms=slots,
+        polls,
         value=np.where(differs, 0, value[first]),
         quality=np.where(differs, np.uint8(Quality.CONFLICT), quality[first]),
-        sent_ms=slots,
-        received_ms=slots,
-        synced=np.ones(len(slots), np.bool_),
-        binding=none.astype(np.int32),
         bindings=(binding,),
-        steps=none,
+        steps=no_steps(rows),
     )
 
 

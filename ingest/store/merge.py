@@ -187,22 +187,21 @@ def _due(from_ms: int, to_ms: int, interval_ms: int, longest: int = LONGEST_FILL
 
 
 def holes(
-    time_ms: Int64Array, binding: NDArray[np.int32], bindings: Sequence[Binding]
+    time_ms: Int64Array, binding: NDArray[np.int32], intervals_ms: Sequence[int]
 ) -> tuple[NDArray[np.intp], Int64Array]:
     """Find the due slots between a series' rows that nothing speaks of; the interval is that of the row before.
 
     Args:
         time_ms: the rows' slots, strictly increasing [ms since the Unix epoch].
-        binding: for each row, its place in `bindings`.
-        bindings: what the rows were read with.
+        binding: for each row, the place of its interval in `intervals_ms`.
+        intervals_ms: from one due slot to the next [ms].
 
     Returns:
         For each missing slot, the row that it stands before; and the slots [ms since the Unix epoch].
     """
-    intervals_ms = np.array([bound.interval_ms for bound in bindings], np.int64)
     # One interval for all rows is the rule; dividing by a scalar is several times as fast.
-    same = len(set(intervals_ms.tolist())) == 1
-    interval_ms = intervals_ms[0] if same else intervals_ms[binding[:-1]]
+    same = len(set(intervals_ms)) == 1
+    interval_ms = intervals_ms[0] if same else np.array(intervals_ms, np.int64)[binding[:-1]]
     if same and time_ms[0] % interval_ms == 0 and np.all(np.diff(time_ms) == interval_ms):
         return np.empty(0, np.intp), np.empty(0, np.int64)  # every due slot is there: no need to divide at all
     behind = np.flatnonzero((time_ms[1:] - 1) // interval_ms > time_ms[:-1] // interval_ms)
@@ -215,7 +214,7 @@ def holes(
 
 
 def _filled(point: str, measurand: str, rows: _Rows, bindings: tuple[Binding, ...]) -> Series:
-    where, slots = holes(rows.time_ms, rows.binding, bindings)
+    where, slots = holes(rows.time_ms, rows.binding, [bound.interval_ms for bound in bindings])
     if len(where):
         rows = _Rows(
             time_ms=np.insert(rows.time_ms, where, slots),

@@ -4,7 +4,10 @@ In goes nothing by itself (`readings.collect` makes these), out come numpy array
 verifier.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +84,7 @@ class Series:
     """For each row, its place in `bindings`."""
     bindings: tuple[Binding, ...]
     """Everything the series was read with, in order of first use."""
-    raw_text: tuple[str, ...]
+    raw_text: Sequence[str]
     """For each row, the base64 words of the whole group, "" where none answered; use `raw`."""
 
     def __len__(self) -> int:
@@ -127,6 +130,45 @@ class Series:
         """One step of the register at a row, rounded up [quanta]; None when its words do not tell."""
         raw = self.raw(row)
         return None if raw is None else decode.resolution(self.bound(row).register, raw.words, raw.scale_word)
+
+
+class NoWords(Sequence[str]):
+    """The words of rows whose words are not at hand: "" for each, and no memory for any."""
+
+    def __init__(self, rows: int) -> None:
+        """Keep how many rows there are."""
+        self._rows = range(rows)
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> "NoWords": ...
+    def __getitem__(self, at: int | slice) -> "str | NoWords":
+        """The words of one row or of some."""
+        if isinstance(at, slice):
+            return NoWords(len(self._rows[at]))
+        if not -len(self._rows) <= at < len(self._rows):
+            raise IndexError(at)
+        return ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ArchivedSeries(Series):
+    """A series without its raw words, which are in the journal."""
+
+    steps: Int64Array
+    """For registers with a scale register: the step at each row [quanta], 0 where its words did not tell."""
+
+    def step(self, row: int) -> int | None:
+        """One step of the register at a row, rounded up [quanta]; None without a value, and for floats."""
+        register = self.bound(row).register
+        if register.scale_register is not None:
+            return int(self.steps[row]) or None
+        return None if register.type.is_float or not self.valued[row] else ceil(register.step)
 
 
 def empty_series(point: str, measurand: str) -> Series:

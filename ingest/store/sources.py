@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ingest.store.reader import JournalReader
 from ingest.store.readings import Evidence, collect
-from ingest.store.series import Binding, Series, empty_series
+from ingest.store.series import ArchivedSeries, Binding, Series, empty_series
 from metering.quality import Quality
 
 
@@ -82,6 +82,8 @@ def rows_of(series: Series, rows: slice | NDArray[np.intp]) -> Series:
     """
     binding, bindings = in_order_of_use(series.binding[rows], series.bindings)
     texts = series.raw_text[rows] if isinstance(rows, slice) else tuple(series.raw_text[row] for row in rows)
+    if isinstance(series, ArchivedSeries):
+        series = replace(series, steps=series.steps[rows])
     return replace(
         series,
         time_ms=series.time_ms[rows],
@@ -103,14 +105,23 @@ def in_order_of_use(
 
     Args:
         binding: for each row, its place in `bindings`; at least one row.
-        bindings: any; two places may hold equal ones.
+        bindings: all of them.
     """
-    if len(bindings) == 1:  # the rule, and sorting costs more than all else
-        return binding, tuple(bindings)
-    used, first = np.unique(binding, return_index=True)
-    ordered = [int(place) for place in used[np.argsort(first)]]
-    kept = tuple(dict.fromkeys(bindings[place] for place in ordered))
-    renumbered = np.zeros(len(bindings), np.int32)
-    for place in ordered:
-        renumbered[place] = kept.index(bindings[place])
-    return renumbered[binding], kept
+    renumbered, used = places_in_order_of_use(binding, len(bindings))
+    return renumbered, tuple(bindings[place] for place in used)
+
+
+def places_in_order_of_use(binding: NDArray[np.int32], count: int) -> tuple[NDArray[np.int32], tuple[int, ...]]:
+    """Number places as rows first name them; gives the new numbers, and the places in their order.
+
+    Args:
+        binding: for each row, a place; at least one row.
+        count: how many places there are.
+    """
+    if count == 1:  # the rule
+        return binding, (0,)
+    turns = np.flatnonzero(np.diff(binding, prepend=np.int32(-1)))
+    used = tuple(dict.fromkeys(binding[turns].tolist()))
+    renumbered = np.zeros(count, np.int32)
+    renumbered[list(used)] = np.arange(len(used), dtype=np.int32)
+    return renumbered[binding], used

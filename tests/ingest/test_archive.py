@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -362,7 +361,7 @@ def test_a_month_ends_where_the_next_begins_also_over_the_years_end():
 )
 def test_a_due_slot_is_missed_even_when_rows_are_as_far_apart_as_they_should_be(slots, missing):
     time_ms = np.array(slots, np.int64)
-    where, found = holes(time_ms, np.zeros(len(slots), np.int32), [SimpleNamespace(interval_ms=10)])
+    where, found = holes(time_ms, np.zeros(len(slots), np.int32), [10])
     assert found.tolist() == missing
     assert np.insert(time_ms, where, found).tolist() == sorted(slots + missing)
 
