@@ -10,6 +10,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import pytest
+from computekit.journals import write_journal
 
 from compute.cache import use_cache_directory
 from compute.config import ComputeSettings
@@ -19,29 +20,13 @@ from compute.result import Blocked
 from compute.results import ResultsWriter, read_results
 from compute.service import compute_once, compute_so_far, run
 from compute.vintages import midnight_ms
-from ingest.store.journal import Journal, NewRecord, StreamHead, StreamKey
 from ingest.store.reader import JournalReader
 from ingest.store.sources import JournalSource
-from metering import record
 
 ZONE = ZoneInfo("Asia/Ulaanbaatar")
 HOUR_MS = 3_600_000
 START_MS, END_MS = midnight_ms(date(2025, 12, 31), ZONE), midnight_ms(date(2026, 1, 2), ZONE)
 SLOTS = tuple(range(START_MS - 2 * HOUR_MS, END_MS + 3 * HOUR_MS, HOUR_MS))
-
-
-def store(journal, data):
-    parsed = record.parse(data)
-    is_birth = isinstance(parsed, record.Birth)
-    slots = None if is_birth else (SLOTS[0], SLOTS[-1])
-    key = StreamKey(parsed.site, parsed.gateway, parsed.stream)
-    journal.move_head(key, StreamHead(parsed.seq, record.digest_of(data)), "test", END_MS)
-    journal.append(
-        NewRecord(
-            key=key, seq=parsed.seq, kind=parsed.kind, held=None, received_ms=END_MS, slots_ms=slots, project="test",
-            replaces=None, digest=record.digest_of(data), data=data,
-        )
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -51,9 +36,8 @@ def place(tmp_path, project_texts, make_records, shown):
     def build(slots=SLOTS):
         values = {slot: 10**13 + at * 1_000_000_000 for at, slot in enumerate(slots)}
         (tmp_path / "project.toml").write_text(project_texts["solar-pv"](), encoding="utf-8")
-        with Journal.open(tmp_path / "journal.sqlite", END_MS) as journal, journal.transaction():
-            for data in make_records([shown("bus", "energy_export_total_wh", values, interval_ms=HOUR_MS)]):
-                store(journal, data)
+        records = make_records([shown("bus", "energy_export_total_wh", values, interval_ms=HOUR_MS)])
+        write_journal(tmp_path / "journal.sqlite", records, END_MS)
         return tmp_path
 
     return build

@@ -1,0 +1,29 @@
+"""A journal that holds given records, as ingest would have appended them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ingest.store.journal import Journal, NewRecord, StreamHead, StreamKey
+from metering import record
+
+
+def write_journal(path: Path, records: Iterable[bytes], now_ms: int, project: str = "test") -> None:
+    """Make a journal of records of one project, all received at one instant [ms]."""
+    with Journal.open(path, now_ms) as journal, journal.transaction():
+        for data in records:
+            parsed = record.parse(data)
+            key = StreamKey(parsed.site, parsed.gateway, parsed.stream)
+            journal.move_head(key, StreamHead(parsed.seq, record.digest_of(data)), project, now_ms)
+            journal.append(
+                NewRecord(
+                    key=key, seq=parsed.seq, kind=parsed.kind, held=None, received_ms=now_ms, slots_ms=_slots(parsed),
+                    project=project, replaces=None, digest=record.digest_of(data), data=data,
+                )
+            )  # fmt: skip
+
+
+def _slots(parsed: record.Record) -> tuple[int, int] | None:
+    if not isinstance(parsed, record.Readings):
+        return None
+    slots = [slot for group in parsed.groups for slot in group.slots]
+    return min(slots), max(slots)
