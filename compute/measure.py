@@ -7,11 +7,15 @@ from fractions import Fraction
 import numpy as np
 
 from compute import codes
-from compute.calibration import calibrated
+from compute.calibration import calibrated, moved
+from compute.calibration_by_vintage import calibrated_by_vintage
+from compute.completeness import completeness_findings, gap_blocks, monthly
+from compute.judged import affected, load_of, record_of, seen_width
 from compute.methodologies import Monitored
 from compute.pairs import Pair, total
+from compute.plausibility import load_judged
 from compute.project import PointSettings
-from compute.result import Blocked, MonitoredValue, VintageValue
+from compute.result import Blocked, MonitoredValue, MonthValue, VintageValue
 from compute.sources import presence, source_findings, words_text
 from compute.task import Task
 from compute.track import Track, believed_of, track_of
@@ -35,6 +39,20 @@ class Measured:
     row: MonitoredValue
     findings: tuple[Finding, ...]
     blocked: tuple[Blocked, ...]
+    uncorrected: tuple[Pair, ...]
+    """As `amounts`, before a late calibration moves them [the parameter's unit]."""
+    seen_widths: tuple[Fraction, ...]
+    """For each vintage, what of the doubt comes from changes of a state that were seen [the parameter's unit]."""
+    step: Fraction
+    """The largest step of its register [the parameter's unit]."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judgement:
+    # What a family of rules makes of a parameter.
+    amounts: tuple[Pair, ...]
+    findings: tuple[Finding, ...] = ()
+    blocked: tuple[Blocked, ...] = ()
 
 
 def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
@@ -48,11 +66,12 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
     believed = believed_of(task, spec, point)
     track = track_of(task, spec, series, point)
     splits = split(track.timeline, task.vintages)
-    seals = calibrated(task.project, spec, point.id, task.vintages)
     per_unit = Fraction(1, spec.quanta_per_unit)
-    amounts = tuple(
-        part.amount.scaled(per_unit).widened(share) for part, share in zip(splits, seals.widening, strict=True)
-    )
+    amounts = tuple(part.amount.scaled(per_unit) for part in splits)
+    seals = _calibrated(task, spec, point.id, track, amounts)
+    loads = _plausible(task, spec, point, track, splits)
+    record = record_of(track, splits, task.span)
+    months = monthly(record, task.span, task.project.zone) if task.rules.completeness else ()
     findings = [
         *(
             finding
@@ -62,10 +81,52 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
         *_pair_findings(task, spec, series[0], track),
         *(_doubt_finding(point.id, spec, part, doubt.code, doubt.interval) for part in splits for doubt in part.doubts),
         *seals.findings,
+        *(finding for finding, _ in loads),
     ]
-    blocked = (*seals.blocked, *_map_blocks(task, series))
-    row = _row(task, spec, point.id, track, splits, amounts)
-    return Measured(spec, point.id, amounts, row, tuple(findings), blocked)
+    blocked = [*seals.blocked, *_map_blocks(task, series), *(why for _, why in loads if why is not None)]
+    if task.rules.completeness is not None:
+        findings += completeness_findings(point.id, spec.measurands[0], record, months, task.rules.completeness)
+        blocked += gap_blocks(point.id, record, task.rules.completeness)
+    return Measured(
+        spec,
+        point.id,
+        seals.amounts,
+        _row(task, spec, point.id, track, splits, seals.amounts, months),
+        tuple(findings),
+        tuple(blocked),
+        amounts,
+        tuple(per_unit * seen_width(track, vintage) for vintage in task.vintages),
+        per_unit * track.step,
+    )
+
+
+def _calibrated(task: Task, spec: Monitored, point: str, track: Track, amounts: tuple[Pair, ...]) -> _Judgement:
+    if not task.rules.late_by_value:
+        seals = calibrated_by_vintage(task.project, spec, point, task.vintages)
+        widened = tuple(amount.widened(share) for amount, share in zip(amounts, seals.widening, strict=True))
+        return _Judgement(widened, seals.findings, seals.blocked)
+    judged = calibrated(task.project, spec, point, task.span, task.rules)
+    per_unit = Fraction(1, spec.quanta_per_unit)
+    result = list(amounts)
+    for late in judged.late:
+        for index, vintage in enumerate(task.vintages):
+            touched = affected(track, late.interval, vintage).scaled(per_unit)
+            outwards = moved(amounts[index], touched, late.share)
+            result[index] = Pair(
+                result[index].low + outwards.low - amounts[index].low,
+                result[index].high + outwards.high - amounts[index].high,
+            )
+    return _Judgement(tuple(result), judged.findings, judged.blocked)
+
+
+def _plausible(
+    task: Task, spec: Monitored, point: PointSettings, track: Track, splits: tuple[VintageAmount, ...]
+) -> list[tuple[Finding, Blocked | None]]:
+    if task.rules.plausible is None or spec.kind != "counter":
+        return []
+    load = load_of(track, splits, point, spec.measurands[0], task.span)
+    told = load_judged(load, task.rules.plausible)
+    return [] if told is None else [told]
 
 
 def _map_blocks(task: Task, series: tuple[Series, ...]) -> Iterator[Blocked]:
@@ -130,6 +191,7 @@ def _row(
     track: Track,
     splits: tuple[VintageAmount, ...],
     amounts: tuple[Pair, ...],
+    months: tuple[MonthValue, ...],
 ) -> MonitoredValue:
     whole = total(amounts)
     present = presence(track.time_ms, track.usable, track.interval_ms, task.span)
@@ -158,6 +220,7 @@ def _row(
         meters=tuple(meter.name for meter in meters),
         accuracy_classes=tuple(meter.accuracy_class for meter in meters),
         calibrations=tuple(_certificate(task, index, point) for index in range(len(meters))),
+        by_month=months,
     )
 
 

@@ -56,6 +56,22 @@ class VintageResult:
     """`reduction.low` - `integer`, in [0, 1)."""
     issuable: int
     """What may be issued of it: never more than the sum over the statement's vintages allows [tCO2e]."""
+    uncertainty: "Uncertainty | None" = None
+    """Of the measurement, beside the number; None where no rule asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uncertainty:
+    """How uncertain the measurement of a vintage's credited reduction is, after the GUM; never part of the number."""
+
+    expanded: Fraction
+    """Expanded uncertainty [tCO2e]."""
+    coverage_factor: int
+    """k: expanded = k x standard uncertainty."""
+    mark: str
+    """The weakest mark of the class limits that it was taken from."""
+    left_out: tuple[str, ...]
+    """"parameter@point" of what it says nothing of: no class is known, or it is time in a state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +83,25 @@ class VintageValue:
     """[the parameter's unit]"""
     high: Fraction
     """[the parameter's unit]"""
+    uncertainty: Fraction | None = None
+    """Standard uncertainty of the measurement at the credited end, beside the number; None = not stated, because no
+    class of its meters is known or it is no metered amount, or because no rule asks [the parameter's unit]."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthValue:
+    """How complete a monitored parameter is in one calendar month of the project's time zone."""
+
+    month: str
+    """"2026-01"."""
+    interval: Interval
+    """What of it belongs to the period."""
+    coverage: Fraction
+    """Readings that count among those due."""
+    substituted_share: Fraction
+    """The share of its time in which low < high."""
+    longest_gap_ms: int
+    """The longest stretch without a reading that counts that reaches into it; 0 when none is missing [ms]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +143,8 @@ class MonitoredValue:
     accuracy_classes: tuple[str, ...]
     calibrations: tuple[str, ...]
     """Certificate, dates and source, one a meter; "none" where there is none."""
+    by_month: tuple[MonthValue, ...] = ()
+    """Empty where no rule asks."""
 
 
 @dataclass(frozen=True, slots=True)

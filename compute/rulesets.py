@@ -10,6 +10,7 @@ from fractions import Fraction
 from types import MappingProxyType
 
 from compute.errors import RulesetError
+from metering.interval import DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,30 @@ class FrozenVoltage:
 
 
 @dataclass(frozen=True, slots=True)
+class Completeness:
+    """How much may be missing of a parameter."""
+
+    least_coverage: Fraction
+    """Of a calendar month's due readings so many must count, else it is told."""
+    longest_gap_ms: int
+    """A longer stretch without a reading that counts keeps the result from being creditable [ms]."""
+    most_substituted: Fraction
+    """A larger share of a vintage's credited amount that no meter showed keeps it from being creditable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plausible:
+    """How much of what a rated power could do at all a period's amount may be."""
+
+    most: Fraction
+    """A counter that rose by more than this share did not count what it was said to: refused."""
+    few: Fraction
+    """Less than this share is told."""
+    too_few: Fraction
+    """Less than this share, and not nothing: refused, as a unit that is a thousand times too large."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ruleset:
     """One released set of rules; a rule that came later is off in the sets before it."""
 
@@ -55,6 +80,14 @@ class Ruleset:
     frozen_voltage: FrozenVoltage | None = None
     shows_words: bool = False
     """Whether findings show the raw register words and the spans that they speak of."""
+    late_by_value: bool = False
+    """Whether a late calibration moves the values measured meanwhile and needs a result; it moved whole vintages."""
+    completeness: Completeness | None = None
+    plausible: Plausible | None = None
+    compares_meters: bool = False
+    """Whether main and check meters are compared, and balances drawn."""
+    coverage_factor: int | None = None
+    """k of the expanded uncertainty that is told beside the reduction; None = none is told."""
 
 
 DEFAULT_ID = "sakugen-rules/2"
@@ -75,6 +108,13 @@ _SECOND = Ruleset(
     most_voltage=Fraction(3, 2),
     frozen_voltage=FrozenVoltage(least_ms=3_600_000, least_samples=10, least_steps=1_000),
     shows_words=True,
+    late_by_value=True,
+    completeness=Completeness(
+        least_coverage=Fraction(80, 100), longest_gap_ms=7 * DAY_MS, most_substituted=Fraction(10, 100)
+    ),
+    plausible=Plausible(most=Fraction(105, 100), few=Fraction(1, 100), too_few=Fraction(1, 1000)),
+    compares_meters=True,
+    coverage_factor=2,
 )
 
 RULESETS: Mapping[str, Ruleset] = MappingProxyType({rules.id: rules for rules in (_FIRST, _SECOND)})

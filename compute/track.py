@@ -37,6 +37,8 @@ class Track:
     usable: np.typing.NDArray[np.bool_]
     interval_ms: int
     values: Ints
+    step: int = 0
+    """The largest step of a counter's register [quanta]."""
 
 
 def track_of(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> Track:
@@ -67,7 +69,7 @@ def _counter_track(task: Task, series: Series, point: PointSettings) -> Track:
     wider = widen_frozen(readings, pairs, task.project, task.evidence, (point, series.measurand), task.rules)
     dense = replace(dense, low=wider.low, high=wider.high, code=wider.code)
     timeline = Timeline(stands_ms, confirmed, dense, lambda span_ms: rate.possible(span_ms, step))
-    return Track(timeline, series.time_ms, usable, poll_interval_ms(series), readings.value[usable])
+    return Track(timeline, series.time_ms, usable, poll_interval_ms(series), readings.value[usable], step)
 
 
 def _state_track(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> Track:

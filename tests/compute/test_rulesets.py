@@ -6,7 +6,7 @@ from fractions import Fraction
 import pytest
 
 from compute.errors import RulesetError
-from compute.rulesets import DEFAULT_ID, RULESETS, Frozen, FrozenVoltage, ruleset
+from compute.rulesets import DEFAULT_ID, RULESETS, Completeness, Frozen, FrozenVoltage, Plausible, ruleset
 
 RELEASED = {
     "sakugen-rules/1": {
@@ -19,6 +19,11 @@ RELEASED = {
         "most_voltage": None,
         "frozen_voltage": None,
         "shows_words": False,
+        "late_by_value": False,
+        "completeness": None,
+        "plausible": None,
+        "compares_meters": False,
+        "coverage_factor": None,
     },
     "sakugen-rules/2": {
         "rated_margin": Fraction("1.05"),
@@ -30,6 +35,11 @@ RELEASED = {
         "most_voltage": Fraction("1.5"),
         "frozen_voltage": FrozenVoltage(least_ms=3_600_000, least_samples=10, least_steps=1_000),
         "shows_words": True,
+        "late_by_value": True,
+        "completeness": Completeness(Fraction("0.8"), 7 * 86_400_000, Fraction("0.1")),
+        "plausible": Plausible(Fraction("1.05"), Fraction("0.01"), Fraction("0.001")),
+        "compares_meters": True,
+        "coverage_factor": 2,
     },
 }
 
