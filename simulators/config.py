@@ -59,7 +59,7 @@ class SimulatorSettings(BaseModel):
     seed: int = 1
     """The same seed, plants and `counters_from` give the same registers at the same instant."""
     counters_from: AwareDatetime = datetime(2025, 12, 1, tzinfo=UTC)
-    """Where the counters begin; not later than the clock. Starting takes about a second for each month since then."""
+    """Where the counters begin; not later than the clock. Starting takes about a second a plant for each year since then."""
     ledger: Path = Path("data/simulators/ledger.sqlite")
     """The SQLite file that keeps every answer served."""
     plants: tuple[PlantSettings, ...] = Field(default=DEMONSTRATION_PLANTS, min_length=1)

@@ -1,21 +1,21 @@
-"""In: the name of a plant. Out: its instruments: which image each shows, under which name, unit id and nameplate.
+"""In: the name of a plant. Out: the plant and its instruments: which image each shows, with unit id and nameplate.
 
-Names are the metering points' names and unit ids are fixed, so a gateway's configuration can be written without asking.
-Serial numbers here are what its `meter` tables must say.
+The table `ROSTER` is all that a further plant needs. Names are the metering points' names and unit ids are fixed, so a
+gateway's configuration can be written without asking. Serial numbers here are what its `meter` tables must say.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal, assert_never
+from typing import Any, Literal
 
 from metering.interval import Interval
 from simulators.devices import burner_controller, carlo_gavazzi_em340, multical_403, schneider_iem3000, sunspec_103
 from simulators.devices.words import Image
 from simulators.plants.heat_only_boiler import HeatOnlyBoiler
+from simulators.plants.plant import Plant
 from simulators.plants.solar import SolarPlant
 from simulators.plants.solar_measured import measured_output
-from simulators.plants.transformer_station import TransformerStation
+from simulators.plants.transformer_station import Transformer, TransformerStations
 
 PlantName = Literal["solar", "heat-only-boiler", "transformer-stations"]
 PowerSource = Literal["synthetic", "measured"]
@@ -47,35 +47,108 @@ class Instrument:
 
 
 @dataclass(frozen=True, slots=True)
-class SolarSite:
-    """A solar plant with its instruments."""
+class Site:
+    """A plant with the instruments that answer."""
 
-    plant: SolarPlant
+    plant: Plant
     instruments: tuple[Instrument, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class BoilerSite:
-    """A boiler house with its instruments."""
+class Device:
+    """A model of device."""
 
-    plant: HeatOnlyBoiler
-    instruments: tuple[Instrument, ...]
+    make: str
+    model: str
+    function: int
+    image: Callable[[Any, str], Image]
+    """Its registers for a state of its kind and a serial number."""
+
+
+_SUNSPEC = Device(sunspec_103.MAKE, sunspec_103.MODEL, sunspec_103.FUNCTION, sunspec_103.image)
+_IEM3000 = Device(
+    schneider_iem3000.MAKE,
+    schneider_iem3000.MODEL,
+    schneider_iem3000.FUNCTION,
+    lambda state, _: schneider_iem3000.image(state),
+)
+_EM340 = Device(
+    carlo_gavazzi_em340.MAKE,
+    carlo_gavazzi_em340.MODEL,
+    carlo_gavazzi_em340.FUNCTION,
+    lambda state, _: carlo_gavazzi_em340.image(state),
+)
+_MULTICAL = Device(
+    multical_403.MAKE, multical_403.MODEL, multical_403.FUNCTION, lambda state, _: multical_403.image(state)
+)
+_BURNER = Device(
+    burner_controller.MAKE,
+    burner_controller.MODEL,
+    burner_controller.FUNCTION,
+    lambda state, _: burner_controller.image(state),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class TransformerSite:
-    """Transformer stations with their meters; `plant` holds one station for each instrument."""
+class Placed:
+    """A device in its place: it shows the instrument of the same name."""
 
-    plant: tuple[TransformerStation, ...]
-    instruments: tuple[Instrument, ...]
+    name: str
+    unit_id: int
+    device: Device
+    serial: str
 
 
-Site = SolarSite | BoilerSite | TransformerSite
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One kind of plant."""
 
-DEVICES: dict[PlantName, tuple[str, ...]] = {
-    "solar": ("inverter-1", "inverter-2", "inverter-3", "ac-bus"),
-    "heat-only-boiler": ("heat-out", "burner", "boiler-aux"),
-    "transformer-stations": ("station-1", "station-2", "station-3"),
+    build: Callable[[str, int, PowerSource], Plant]
+    """From a seed, an origin [ms since the Unix epoch] and where a solar plant's output comes from."""
+    devices: tuple[Placed, ...]
+
+
+def _solar(seed: str, origin_ms: int, power: PowerSource) -> Plant:
+    return SolarPlant(seed, origin_ms, measured_output() if power == "measured" else None)
+
+
+def _stations(seed: str, origin_ms: int, _power: PowerSource) -> Plant:
+    outages = {"station-2": (OUTAGE,)}
+    names = ("station-1", "station-2", "station-3")
+    return TransformerStations(seed, origin_ms, {name: Transformer(outages=outages.get(name, ())) for name in names})
+
+
+ROSTER: Mapping[PlantName, Entry] = {
+    "solar": Entry(
+        _solar,
+        (
+            Placed("inverter-1", 1, _SUNSPEC, "SIM-INV-0001"),
+            Placed("inverter-2", 2, _SUNSPEC, "SIM-INV-0002"),
+            Placed("inverter-3", 3, _SUNSPEC, "SIM-INV-0003"),
+            Placed("ac-bus", 10, _IEM3000, "SIM-IEM-0001"),
+        ),
+    ),
+    "heat-only-boiler": Entry(
+        lambda seed, origin_ms, _power: HeatOnlyBoiler(seed, origin_ms),
+        (
+            Placed("heat-out", 1, _MULTICAL, "SIM-MC4-0001"),
+            Placed("burner", 2, _BURNER, "SIM-RIO-0001"),
+            Placed("boiler-aux", 3, _IEM3000, "SIM-IEM-0002"),
+        ),
+    ),
+    "transformer-stations": Entry(
+        _stations,
+        (
+            Placed("station-1", 1, _EM340, "SIM-EM3-0001"),
+            Placed("station-2", 2, _EM340, "SIM-EM3-0002"),
+            Placed("station-3", 3, _EM340, "SIM-EM3-0003"),
+        ),
+    ),
+}
+"""Every plant that can be served."""
+
+DEVICES: Mapping[PlantName, tuple[str, ...]] = {
+    plant: tuple(placed.name for placed in entry.devices) for plant, entry in ROSTER.items()
 }
 """The devices of each plant, by name."""
 
@@ -89,78 +162,17 @@ def build_site(plant: PlantName, seed: str, origin_ms: int, power: PowerSource =
         origin_ms: where the counters begin [ms since the Unix epoch].
         power: where the output of a solar plant comes from.
     """
-    match plant:
-        case "solar":
-            return _solar(SolarPlant(seed, origin_ms, measured_output() if power == "measured" else None))
-        case "heat-only-boiler":
-            return _boiler(HeatOnlyBoiler(seed, origin_ms))
-        case "transformer-stations":
-            return _transformers(seed, origin_ms)
-        case _:
-            assert_never(plant)
+    entry = ROSTER[plant]
+    built = entry.build(seed, origin_ms, power)
+    return Site(built, tuple(_instrument(built, placed) for placed in entry.devices))
 
 
-def prepare(site: Site, until_ms: int) -> None:
-    """Compute the counters of a site up to an instant [ms since the Unix epoch]."""
-    for plant in site.plant if isinstance(site, TransformerSite) else (site.plant,):
-        plant.prepare(until_ms)
-
-
-def _solar(plant: SolarPlant) -> SolarSite:
-    def inverter(index: int) -> Instrument:
-        serial = f"SIM-INV-{index + 1:04d}"
-        return Instrument(
-            name=f"inverter-{index + 1}",
-            unit_id=index + 1,
-            function=sunspec_103.FUNCTION,
-            nameplate=Nameplate(sunspec_103.MAKE, sunspec_103.MODEL, serial),
-            image=lambda at_ms: sunspec_103.image(plant.inverter(index, at_ms), serial),
-        )
-
-    bus = _iem3000("ac-bus", 10, "SIM-IEM-0001", lambda at_ms: schneider_iem3000.image(plant.ac_bus(at_ms)))
-    return SolarSite(plant, (inverter(0), inverter(1), inverter(2), bus))
-
-
-def _boiler(boiler: HeatOnlyBoiler) -> BoilerSite:
-    heat_out = Instrument(
-        name="heat-out",
-        unit_id=1,
-        function=multical_403.FUNCTION,
-        nameplate=Nameplate(multical_403.MAKE, multical_403.MODEL, "SIM-MC4-0001"),
-        image=lambda at_ms: multical_403.image(boiler.heat_out(at_ms)),
+def _instrument(plant: Plant, placed: Placed) -> Instrument:
+    device = placed.device
+    return Instrument(
+        name=placed.name,
+        unit_id=placed.unit_id,
+        function=device.function,
+        nameplate=Nameplate(device.make, device.model, placed.serial),
+        image=lambda at_ms: device.image(plant.state(placed.name, at_ms), placed.serial),
     )
-    burner = Instrument(
-        name="burner",
-        unit_id=2,
-        function=burner_controller.FUNCTION,
-        nameplate=Nameplate(burner_controller.MAKE, burner_controller.MODEL, "SIM-RIO-0001"),
-        image=lambda at_ms: burner_controller.image(boiler.burner(at_ms)),
-    )
-    aux = _iem3000("boiler-aux", 3, "SIM-IEM-0002", lambda at_ms: schneider_iem3000.image(boiler.auxiliaries(at_ms)))
-    return BoilerSite(boiler, (heat_out, burner, aux))
-
-
-def _iem3000(name: str, unit_id: int, serial: str, image: Callable[[int], Image]) -> Instrument:
-    nameplate = Nameplate(schneider_iem3000.MAKE, schneider_iem3000.MODEL, serial)
-    return Instrument(name, unit_id, schneider_iem3000.FUNCTION, nameplate, image)
-
-
-def _transformers(seed: str, origin_ms: int) -> TransformerSite:
-    outages = {"station-2": (OUTAGE,)}
-    names = DEVICES["transformer-stations"]
-    stations = tuple(TransformerStation(f"{seed}/{name}", origin_ms, outages.get(name, ())) for name in names)
-    instruments = tuple(
-        Instrument(
-            name=name,
-            unit_id=number,
-            function=carlo_gavazzi_em340.FUNCTION,
-            nameplate=Nameplate(carlo_gavazzi_em340.MAKE, carlo_gavazzi_em340.MODEL, f"SIM-EM3-{number:04d}"),
-            image=partial(_em340, station),
-        )
-        for number, (name, station) in enumerate(zip(names, stations, strict=True), start=1)
-    )
-    return TransformerSite(stations, instruments)
-
-
-def _em340(station: TransformerStation, at_ms: int) -> Image:
-    return carlo_gavazzi_em340.image(station.low_voltage_side(at_ms))

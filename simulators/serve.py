@@ -12,7 +12,7 @@ from simulators.config import SimulatorSettings
 from simulators.errors import SimulatorError, TooEarlyError
 from simulators.ledger import Ledger
 from simulators.modbus import ModbusPort
-from simulators.roster import build_site, prepare
+from simulators.roster import build_site
 
 COMMIT_EVERY_S = 0.5
 PREPARED_MS = 16 * 86_400_000
@@ -49,7 +49,7 @@ async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callab
         places = []
         for plant in settings.plants:
             site = build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power)
-            prepare(site, now_ms + PREPARED_MS)
+            site.plant.prepare(now_ms + PREPARED_MS)
             served = [each for each in site.instruments if not plant.devices or each.name in plant.devices]
             port = await stack.enter_async_context(ModbusPort(plant, served, clock, ledger))
             places.append(f"{plant.project}={plant.host}:{port.port}")

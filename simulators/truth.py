@@ -10,8 +10,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from metering.interval import Interval
-from simulators.config import PlantSettings, SimulatorSettings
-from simulators.roster import BoilerSite, Site, SolarSite, TransformerSite, build_site
+from simulators.config import SimulatorSettings
+from simulators.plants.heat_only_boiler import HeatOnlyBoiler
+from simulators.plants.plant import Plant
+from simulators.plants.solar import SolarPlant
+from simulators.plants.transformer_station import TransformerStations
+from simulators.roster import build_site
 
 _WH_PER_MWH = 1e6
 _GJ_PER_WH = 3.6e-6
@@ -87,12 +91,8 @@ def truth(
         One entry a vintage, in order.
     """
     plant = next(each for each in settings.plants if each.project == project)
-    site = _site(settings, plant)
-    return tuple(_vintage(site, parameters, year, part) for year, part in _split(interval, ZoneInfo(zone)))
-
-
-def _site(settings: SimulatorSettings, plant: PlantSettings) -> Site:
-    return build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power)
+    built = build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power).plant
+    return tuple(_vintage(built, parameters, year, part) for year, part in _split(interval, ZoneInfo(zone)))
 
 
 def _split(interval: Interval, zone: ZoneInfo) -> Iterator[tuple[int, Interval]]:
@@ -105,25 +105,25 @@ def _split(interval: Interval, zone: ZoneInfo) -> Iterator[tuple[int, Interval]]
         start_ms = end_ms
 
 
-def _vintage(site: Site, parameters: Parameters, year: int, part: Interval) -> VintageTruth:
-    match site, parameters:
-        case SolarSite(plant=plant), SolarParameters():
+def _vintage(plant: Plant, parameters: Parameters, year: int, part: Interval) -> VintageTruth:
+    match plant, parameters:
+        case SolarPlant(), SolarParameters():
             exported_mwh = plant.exported_wh(part.start_ms, part.end_ms) / _WH_PER_MWH
             return VintageTruth(year, exported_mwh * parameters.electricity_factor_tco2_per_mwh, 0.0)
-        case BoilerSite(plant=boiler), BoilerParameters():
-            fuel_tco2 = boiler.heat_wh(part.start_ms, part.end_ms) * _GJ_PER_WH * parameters.fuel_factor_tco2_per_gj
-            own_mwh = parameters.rated_power_w * boiler.running_h(part.start_ms, part.end_ms) / _WH_PER_MWH
+        case HeatOnlyBoiler(), BoilerParameters():
+            fuel_tco2 = plant.heat_wh(part.start_ms, part.end_ms) * _GJ_PER_WH * parameters.fuel_factor_tco2_per_gj
+            own_mwh = parameters.rated_power_w * plant.running_h(part.start_ms, part.end_ms) / _WH_PER_MWH
             own_tco2 = own_mwh * parameters.electricity_factor_tco2_per_mwh
             return VintageTruth(
                 year, fuel_tco2 / parameters.reference_efficiency, fuel_tco2 / parameters.project_efficiency + own_tco2
             )
-        case TransformerSite(plant=stations), TransformerParameters():
+        case TransformerStations(), TransformerParameters():
             factor_tco2_per_wh = parameters.electricity_factor_tco2_per_mwh / _WH_PER_MWH
             reference = project = 0.0
-            for station, fleet in zip(stations, parameters.stations, strict=True):
-                unit_h = station.energised_h(part.start_ms, part.end_ms) * fleet.units
+            for name, fleet in zip(plant.stations, parameters.stations, strict=True):
+                unit_h = plant.energised_h(name, part.start_ms, part.end_ms) * fleet.units
                 reference += unit_h * fleet.reference_no_load_loss_w * factor_tco2_per_wh
                 project += unit_h * fleet.project_no_load_loss_w * factor_tco2_per_wh
             return VintageTruth(year, reference, project)
         case _:
-            raise TypeError(f"{type(parameters).__name__} are not the parameters of a {type(site).__name__}")
+            raise TypeError(f"{type(parameters).__name__} are not the parameters of a {type(plant).__name__}")

@@ -1,178 +1,193 @@
-"""In: a seed and an instant. Out: a solar plant of 8.3 MW near Ulaanbaatar: three inverters and one revenue meter.
+"""In: a seed and a day. Out: a solar plant: its inverters, its weather station, and the revenue meter on the AC bus.
 
-The sun's height and the clear-sky irradiance are simple geometry of our own, good to a few per cent, which is what a
-simulator needs; the clouds are seeded noise. What the revenue meter counts is the inverters' output less 1.5 % for the
-transformer and the line, less the plant's own use; at night it imports.
+Light on the modules under clouds (`sky`), module temperature, soiling, the losses of the DC side, inverters that clip,
+and the grid operator's curtailment. What the revenue meter counts is the inverters' output less the transformer and the
+line, less the plant's own use; at night it imports.
 
 References:
-    Kasten and Young (1989), Applied Optics 28(22): relative air mass.
-    Meinel and Meinel (1976), Applied Solar Energy: direct irradiance 1361 W/m2 × 0.7^(air mass^0.678).
+    Faiman (2008), Progress in Photovoltaics 16(4): module temperature with u0 = 25.0, u1 = 6.84.
+    Dobos (2014), "PVWatts Version 5 Manual", NREL/TP-6A20-62641: DC power, DC losses and the inverter's efficiency.
+    Kimber et al. (2006), IEEE WCPEC-4: soiling grows by 0.15 % a day and rain takes it away.
 """
 
 import math
 from collections.abc import Callable
-from functools import lru_cache, partial
+from dataclasses import dataclass
+from typing import cast
 
-from simulators.integral import MinuteIntegral, minute_of, prepare_together
-from simulators.noise import smooth_noise, unit_noise
-from simulators.plants.states import ElectricState, InverterState
+import numpy as np
 
-INVERTER_RATINGS_W = (2_800_000.0, 2_800_000.0, 2_700_000.0)
-PLANT_RATING_W = sum(INVERTER_RATINGS_W)
-LOSS_SHARE = 0.015
-"""Of the inverters' output, lost in the transformer and the line before the revenue meter."""
-OWN_USE_W = 14_000.0
-"""Trackers are absent; this is heating, control and lighting [W]."""
+from simulators.noise import FloatArray, IntArray, smooth, uniform
+from simulators.plants.climate import Climate, air_degc, wind_m_per_s
+from simulators.plants.mains import electric, frequency_hz
+from simulators.plants.places import MONGOLIAN_STEPPE
+from simulators.plants.plant import DAY_MS, HOUR_MS, TRUTH, Before, Fields, Minutes, Plant
+from simulators.plants.sky import light_on_plane
+from simulators.plants.states import ElectricState, InverterState, WeatherState
 
-LATITUDE_DEG = 47.9
-LONGITUDE_DEG = 106.9
-TILT_DEG = 45.0
-
-_INVERTER_COUNTERS_WH = (12_345_678_900.0, 12_298_765_400.0, 11_876_543_200.0)
-_EXPORT_COUNTER_WH = 35_974_123_456.0
-_IMPORT_COUNTER_WH = 187_654_321.0
-_DC_RATIO = 1.16
-_SYSTEM_EFFICIENCY = 0.93
-_GRID_VOLTAGE_V = 35_000 / math.sqrt(3)
 _INVERTER_VOLTAGE_V = 690 / math.sqrt(3)
-
-_DAY_MS = 86_400_000
-_HOUR_MS = 3_600_000
-
-
-def sun(at_ms: int) -> tuple[float, float]:
-    """Find the sun over the plant.
-
-    Args:
-        at_ms: an instant [ms since the Unix epoch].
-
-    Returns:
-        The sine of its elevation, and the cosine of the angle at which it meets modules that face south.
-    """
-    days = at_ms / _DAY_MS
-    year_angle = (
-        2 * math.pi * ((days - 365.25 * 30) % 365.25) / 365.25
-    )  # zero at 2000-01-01, near enough every 1 January
-    declination = -math.radians(23.44) * math.cos(year_angle + math.radians(9.9))
-    wobble = year_angle - math.radians(80)
-    equation_of_time_h = (9.87 * math.sin(2 * wobble) - 7.53 * math.cos(wobble) - 1.5 * math.sin(wobble)) / 60
-    solar_hour = (days % 1) * 24 + LONGITUDE_DEG / 15 + equation_of_time_h
-    hour_angle = math.radians(15 * (solar_hour - 12))
-    latitude, tilt = math.radians(LATITUDE_DEG), math.radians(TILT_DEG)
-
-    def cosine_to(angle: float) -> float:
-        return math.sin(declination) * math.sin(angle) + math.cos(declination) * math.cos(angle) * math.cos(hour_angle)
-
-    return cosine_to(latitude), max(0.0, cosine_to(latitude - tilt))
+# Dobos (2014), table of losses, without soiling, which has its own model, and availability, which has its own day.
+_DC_LOSSES = 1 - math.prod(1 - loss for loss in (0.03, 0.02, 0.02, 0.005, 0.015, 0.01))
+_DUST_A_DAY = 0.0015
+_LONGEST_DROUGHT_DAYS = 60
 
 
-def ambient_temperature_degc(seed: str, at_ms: int) -> float:
-    """The air of the Mongolian steppe: cold in January, colder before sunrise [°C]."""
-    days = at_ms / _DAY_MS
-    season = -math.cos(2 * math.pi * (days - 15) / 365.25)
-    day = -math.cos(2 * math.pi * (days + LONGITUDE_DEG / 360 - 0.25))
-    weather = smooth_noise(seed, "air", at_ms, 30 * _HOUR_MS) - 0.5
-    return -2 + 20 * season + 5 * day + 9 * weather
+@dataclass(frozen=True, slots=True)
+class SolarSite:
+    """What a solar plant is; every number is the plant's own."""
+
+    climate: Climate = MONGOLIAN_STEPPE
+    module_power_w: float = 8_300_000.0
+    """Sum of the modules at standard test conditions [W]."""
+    inverters_w: tuple[float, ...] = (2_800_000.0, 2_800_000.0, 2_700_000.0)
+    """AC ratings [W]."""
+    tilt_deg: float = 40.0
+    temperature_coefficient_per_k: float = -0.0038
+    """Of module power; crystalline silicon."""
+    inverter_efficiency: float = 0.96
+    """Nominal, as PVWatts."""
+    rainy_days_share: float = 0.15
+    """Of days with enough rain or wind-blown snow to clean the modules."""
+    curtailed_hours_share: float = 0.01
+    """Of hours in which the grid operator limits the plant."""
+    curtailed_to: float = 0.5
+    """Of its AC rating."""
+    outage_days_share: float = 0.03
+    """Of days on which one inverter stands still; Dobos (2014) has 3 % for availability."""
+    line_loss_share: float = 0.015
+    """Of the inverters' output, lost in the transformer and the line before the revenue meter."""
+    own_use_w: float = 14_000.0
+    """Heating, control and lighting [W]."""
+    bus_voltage_v: float = 35_000 / math.sqrt(3)
+    """Phase to neutral at the revenue meter [V]."""
 
 
-def clear_sky_w_per_m2(at_ms: int) -> tuple[float, float]:
-    """The irradiance on the modules under a clear sky: direct and diffuse [W/m2]."""
-    sin_elevation, cos_incidence = sun(at_ms)
-    if sin_elevation <= 0.01:
-        return 0.0, 0.0
-    elevation_deg = math.degrees(math.asin(sin_elevation))
-    air_mass = 1 / (sin_elevation + 0.50572 * (6.07995 + elevation_deg) ** -1.6364)
-    direct = 1361 * 0.7 ** (air_mass**0.678)
-    return direct * cos_incidence, 0.11 * direct
+MONGOLIA_FARM = SolarSite()
+
+_COUNTERS_WH = {
+    ("inverter-1", "energy_total_wh"): 12_345_678_900.0,
+    ("inverter-2", "energy_total_wh"): 12_298_765_400.0,
+    ("inverter-3", "energy_total_wh"): 11_876_543_200.0,
+    ("ac-bus", "energy_export_total_wh"): 35_974_123_456.0,
+    ("ac-bus", "energy_import_total_wh"): 187_654_321.0,
+}
+"""The demonstration's meters have been there for years."""
 
 
-def cloud_cover(seed: str, at_ms: int) -> float:
-    """How much of the direct light the clouds keep back, from 0 to 0.85: fair or dull days, with passing clouds."""
-    dull = smooth_noise(seed, "day", at_ms, 20 * _HOUR_MS)
-    passing = smooth_noise(seed, "cloud", at_ms, 12 * 60_000)
-    return min(0.85, max(0.0, 1.5 * (dull - 0.45)) + 0.5 * dull * passing)
+class SolarPlant(Plant):
+    """Inverters `inverter-1` … behind one transformer, the revenue meter `ac-bus`, and `weather`."""
 
-
-def synthetic_output(seed: str, at_ms: int) -> float:
-    """The output of the plant as a share of its AC rating, from 0 to 1."""
-    direct, diffuse = clear_sky_w_per_m2(at_ms)
-    if direct + diffuse <= 0:
-        return 0.0
-    cover = cloud_cover(seed, at_ms)
-    irradiance = direct * (1 - cover) + diffuse * (1 + cover)
-    cell_degc = ambient_temperature_degc(seed, at_ms) + 0.03 * irradiance
-    share = _DC_RATIO * _SYSTEM_EFFICIENCY * irradiance / 1000 * (1 - 0.0036 * (cell_degc - 25))
-    return min(1.0, share) if share > 0.002 else 0.0
-
-
-class SolarPlant:
-    """Three inverters behind one transformer, and the revenue meter on the AC bus."""
-
-    def __init__(self, seed: str, origin_ms: int, output: Callable[[int], float] | None = None) -> None:
+    def __init__(
+        self,
+        seed: str,
+        origin_ms: int,
+        output: Callable[[int], float] | None = None,
+        site: SolarSite = MONGOLIA_FARM,
+    ) -> None:
         """Fix the weather.
 
         Args:
             seed: two plants with the same seed are the same plant.
             origin_ms: where the counters begin [ms since the Unix epoch].
-            output: the share of the AC rating in the minute that starts at an instant; synthetic by default.
+            output: the share of the AC rating in the minute that starts at an instant; from the weather when absent.
+            site: what the plant is.
         """
-        self._seed = seed
-        # Five integrals ask for the minutes of the same day in turn; the weather is worked out once.
-        self._output = lru_cache(maxsize=2_000)(output or (lambda at_ms: synthetic_output(seed, at_ms)))
-        self._inverters_wh = tuple(
-            MinuteIntegral(origin_ms, partial(self._inverter_w, index)) for index in range(len(INVERTER_RATINGS_W))
-        )
-        self._export_wh = MinuteIntegral(origin_ms, lambda at_ms: max(0.0, self._bus_w(at_ms)))
-        self._import_wh = MinuteIntegral(origin_ms, lambda at_ms: max(0.0, -self._bus_w(at_ms)))
+        super().__init__(seed, origin_ms)
+        self.site = site
+        self._output = output
+        self._inverters = tuple(f"inverter-{number}" for number in range(1, len(site.inverters_w) + 1))
+        self.instruments = {
+            **dict.fromkeys(self._inverters, InverterState),
+            "ac-bus": ElectricState,
+            "weather": WeatherState,
+        }
+        self.counters_at_origin = _COUNTERS_WH if site is MONGOLIA_FARM else {}
+
+    def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
+        """One day: weather, DC power, what the inverters make of it, what the bus delivers."""
+        del before
+        site, seed = self.site, self.seed
+        air = air_degc(site.climate, seed, at_ms)
+        wind = wind_m_per_s(site.climate, seed, at_ms)
+        plane = light_on_plane(site.climate, seed, at_ms, site.tilt_deg).plane_w_per_m2
+        limit = np.where(self._curtailed(at_ms) > 0, site.curtailed_to, 1.0)
+        possible = self._outputs_w(at_ms, plane, air, wind)
+        given = [np.minimum(power, rating * limit) for power, rating in zip(possible, site.inverters_w, strict=True)]
+        inverters_w = np.sum(given, axis=0)
+        bus_w = inverters_w * (1 - site.line_loss_share) - site.own_use_w
+        return {
+            **{
+                name: self._inverter(name, at_ms, power_w, rating_w, air)
+                for name, power_w, rating_w in zip(self._inverters, given, site.inverters_w, strict=True)
+            },
+            "ac-bus": electric(
+                seed, at_ms, -bus_w, nominal_v=site.bus_voltage_v, power_factor=0.995, shares=(1 / 3, 1 / 3, 1 / 3)
+            ),
+            "weather": {"irradiance_w_per_m2": plane, "ambient_temperature_degc": air, "wind_speed_m_per_s": wind},
+            TRUTH: {"curtailed_w": np.sum(possible, axis=0) - inverters_w},
+        }
 
     def inverter(self, index: int, at_ms: int) -> InverterState:
-        """One of the three inverters, counted from 0."""
-        minute_ms = minute_of(at_ms)
-        power_w = self._inverter_w(index, minute_ms)
-        return InverterState(
-            active_power_w=power_w,
-            energy_total_wh=_INVERTER_COUNTERS_WH[index] + self._inverters_wh[index].at(at_ms),
-            phase_voltage_v=_INVERTER_VOLTAGE_V * (0.99 + 0.02 * smooth_noise(self._seed, "grid", at_ms, 600_000)),
-            frequency_hz=self._frequency_hz(at_ms),
-            dc_voltage_v=1_050.0 + 60 * smooth_noise(self._seed, f"dc{index}", at_ms, 600_000) if power_w else 0.0,
-            cabinet_temperature_degc=ambient_temperature_degc(self._seed, at_ms)
-            + 12
-            + 22 * power_w / INVERTER_RATINGS_W[index],
-            producing=power_w > 0,
-        )
+        """One of the inverters, counted from 0."""
+        return cast("InverterState", self.state(self._inverters[index], at_ms))
 
     def ac_bus(self, at_ms: int) -> ElectricState:
         """The revenue meter; what the plant exports it shows as negative power."""
-        voltage_v = _GRID_VOLTAGE_V * (0.99 + 0.02 * smooth_noise(self._seed, "grid", at_ms, 600_000))
-        return ElectricState(
-            active_power_w=-self._bus_w(minute_of(at_ms)),
-            energy_import_total_wh=_IMPORT_COUNTER_WH + self._import_wh.at(at_ms),
-            energy_export_total_wh=_EXPORT_COUNTER_WH + self._export_wh.at(at_ms),
-            voltages_v=(voltage_v, voltage_v * 1.001, voltage_v * 0.9985),
-            power_shares=(1 / 3, 1 / 3, 1 / 3),
-            power_factor=0.995,
-            frequency_hz=self._frequency_hz(at_ms),
-        )
+        return cast("ElectricState", self.state("ac-bus", at_ms))
 
     def exported_wh(self, start_ms: int, end_ms: int) -> float:
         """What the plant delivered to the grid between two instants [Wh]."""
-        return self._export_wh.at(end_ms) - self._export_wh.at(start_ms)
+        return self.amount("ac-bus", "energy_export_total_wh", start_ms, end_ms)
 
-    def prepare(self, until_ms: int) -> None:
-        """Compute the counters up to an instant [ms since the Unix epoch]."""
-        prepare_together((*self._inverters_wh, self._export_wh, self._import_wh), until_ms)
+    def _outputs_w(self, at_ms: IntArray, plane: FloatArray, air: FloatArray, wind: FloatArray) -> list[FloatArray]:
+        """What each inverter could give [W]."""
+        site = self.site
+        if self._output is not None:
+            share = np.array([self._output(each) for each in at_ms.tolist()])
+            return [rating * share for rating in site.inverters_w]
+        cell = air + plane / (25.0 + 6.84 * wind)
+        clean = 1 + site.temperature_coefficient_per_k * (cell - 25)
+        dc_share = plane / 1_000 * clean * (1 - _DC_LOSSES) * (1 - self._soiling(at_ms))
+        whole_w = sum(site.inverters_w)
+        outputs = []
+        for name, rating_w in zip(self._inverters, site.inverters_w, strict=True):
+            # Modules of one type differ by a per cent or so from row to row.
+            unequal = 0.995 + 0.01 * smooth(self.seed, f"{name}.rows", at_ms, HOUR_MS)
+            dc_w = site.module_power_w * rating_w / whole_w * dc_share * unequal
+            running = uniform(self.seed, f"{name}.outage", at_ms // DAY_MS) >= site.outage_days_share
+            outputs.append(_inverted_w(dc_w, rating_w, site.inverter_efficiency) * running)
+        return outputs
 
-    def _inverter_w(self, index: int, minute_ms: int) -> float:
-        share = self._output(minute_ms)
-        if share <= 0:
-            return 0.0
-        unequal = 0.992 + 0.016 * unit_noise(self._seed, f"inverter{index}", minute_ms // 60_000)
-        return INVERTER_RATINGS_W[index] * min(1.0, share * unequal)
+    def _inverter(self, name: str, at_ms: IntArray, power_w: FloatArray, rating_w: float, air: FloatArray) -> Fields:
+        producing = power_w > 0
+        return {
+            "active_power_w": power_w,
+            "phase_voltage_v": _INVERTER_VOLTAGE_V * (0.99 + 0.02 * smooth(self.seed, "grid", at_ms, 600_000)),
+            "frequency_hz": frequency_hz(self.seed, at_ms),
+            "dc_voltage_v": np.where(producing, 1_050 + 60 * smooth(self.seed, f"{name}.dc", at_ms, 600_000), 0.0),
+            "cabinet_temperature_degc": air + 12 + 22 * power_w / rating_w,
+            "producing": producing,
+        }
 
-    def _bus_w(self, minute_ms: int) -> float:
-        """Delivered to the grid in a minute; negative when the plant draws [W]."""
-        produced_w = sum(self._inverter_w(index, minute_ms) for index in range(len(INVERTER_RATINGS_W)))
-        return produced_w * (1 - LOSS_SHARE) - OWN_USE_W
+    def _curtailed(self, at_ms: IntArray) -> FloatArray:
+        if self._output is not None:  # what was measured was curtailed already, or not
+            return np.zeros(at_ms.shape)
+        draws = uniform(self.seed, "curtailed", at_ms // HOUR_MS)
+        return np.asarray(draws < self.site.curtailed_hours_share, dtype=np.float64)
 
-    def _frequency_hz(self, at_ms: int) -> float:
-        return 49.97 + 0.06 * smooth_noise(self._seed, "hz", at_ms, 120_000)
+    def _soiling(self, at_ms: IntArray) -> FloatArray:
+        """Share of the light that dust keeps back: it grows day by day until the next rain."""
+        day = int(at_ms[0] // DAY_MS)
+        earlier = np.arange(day, day - _LONGEST_DROUGHT_DAYS, -1, dtype=np.int64)
+        rain = np.flatnonzero(uniform(self.seed, "rain", earlier) < self.site.rainy_days_share)
+        dry_days = int(rain[0]) if rain.size else _LONGEST_DROUGHT_DAYS
+        return np.full(at_ms.shape, _DUST_A_DAY * dry_days)
+
+
+def _inverted_w(dc_w: FloatArray, rating_w: float, nominal: float) -> FloatArray:
+    """AC power of an inverter, PVWatts version 5 [W]."""
+    # Dobos (2014), equations 11 and 12; 0.9637 is the reference efficiency of the manual.
+    dc_rating_w = rating_w / nominal
+    load = np.clip(dc_w / dc_rating_w, 1e-3, None)
+    efficiency = nominal / 0.9637 * (-0.0162 * load - 0.0059 / load + 0.9858)
+    return np.clip(np.where(load > 0.01, dc_w * efficiency, 0.0), 0.0, rating_w)

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from simulators.errors import MeasuredDataError
-from simulators.integral import MINUTE_MS
+from simulators.plants.plant import MINUTE_MS
 
 _FILE = "data/serf_east_1min_ac_power.csv"
 _MINUTES_PER_DAY = 1_440

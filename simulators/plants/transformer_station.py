@@ -1,26 +1,86 @@
-"""In: a seed and an instant. Out: a distribution transformer near Hanoi, seen by a meter on its low-voltage side.
+"""In: a seed and a day. Out: distribution transformers, each seen by a meter on its low-voltage side.
 
-What matters is whether the transformer is energised: it is, except in the planned outages, when voltage, current and
-frequency are zero. The meter's own supply is taken to outlast the outage, so that it answers zero volts; a meter fed
-from the measured voltage would not answer at all.
+What carries credit is whether a transformer is energised: it is, except in outages, when voltage, current and frequency
+are zero. The meter's own supply is taken to outlast the outage, so that it answers zero volts; a meter fed from the
+measured voltage would not answer at all. Its losses are truth that no meter here shows: the iron's all the time, the
+copper's with the square of the load.
+
+References:
+    IEC 60076-1: no-load loss at rated voltage, load loss at rated current.
 """
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
 
 from metering.interval import Interval
-from simulators.integral import MinuteIntegral, minute_of
-from simulators.noise import smooth_noise, unit_noise
+from simulators.noise import IntArray, draw, smooth, uniform
+from simulators.plants.climate import Climate, local_hour
+from simulators.plants.mains import electric
+from simulators.plants.places import HANOI
+from simulators.plants.plant import HOUR_MS, TRUTH, Before, Fields, Minutes, Plant
 from simulators.plants.states import ElectricState
 
-_COUNTER_WH = 123_456_700.0
-_UTC_OFFSET_H = 7
-_HOUR_MS = 3_600_000
-_DAY_MS = 24 * _HOUR_MS
+_POWER_FACTOR = 0.92
 
 
-class TransformerStation:
-    """One station: a transformer, its outages, and the load behind it."""
+@dataclass(frozen=True, slots=True)
+class Transformer:
+    """What one transformer is; every number is its own."""
+
+    climate: Climate = HANOI
+    rated_va: float = 100_000.0
+    no_load_loss_w: float = 75.0
+    """Of its test report; an amorphous core [W]."""
+    load_loss_w: float = 1_250.0
+    """At rated current [W]."""
+    outages: tuple[Interval, ...] = ()
+    """Planned: when it is not energised; they begin and end on whole minutes."""
+    outage_hours_share: float = 0.0
+    """Of hours in which the feeder trips, beside the planned ones."""
+
+
+class TransformerStations(Plant):
+    """Several stations, each with one instrument of the same name."""
+
+    def __init__(self, seed: str, origin_ms: int, stations: Mapping[str, Transformer]) -> None:
+        """Fix the loads.
+
+        Args:
+            seed: two plants with the same seed are the same plant.
+            origin_ms: where the counters begin [ms since the Unix epoch].
+            stations: the transformers by name.
+        """
+        super().__init__(seed, origin_ms)
+        self.stations = stations
+        self.instruments = dict.fromkeys(stations, ElectricState)
+        self.counters_at_origin = {
+            (name, "energy_import_total_wh"): 123_456_700.0 * (1 + 3 * draw(self._seed_of(name), "counter"))
+            for name in stations
+        }
+
+    def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
+        """One day of all stations."""
+        del before
+        shown: dict[str, Fields] = {}
+        truth: dict[str, Fields] = {}
+        for name, transformer in self.stations.items():
+            shown[name], truth[name] = _station(self._seed_of(name), at_ms, transformer)
+        hidden = {f"{name}.{field}": row for name, fields in truth.items() for field, row in fields.items()}
+        return {**shown, TRUTH: hidden}
+
+    def energised_h(self, name: str, start_ms: int, end_ms: int) -> float:
+        """How long a transformer was energised between two instants [h]."""
+        return self.amount(TRUTH, f"{name}.energised", start_ms, end_ms)
+
+    def _seed_of(self, name: str) -> str:
+        return f"{self.seed}/{name}" if name else self.seed
+
+
+class TransformerStation(TransformerStations):
+    """One station alone."""
 
     def __init__(self, seed: str, origin_ms: int, outages: Sequence[Interval] = ()) -> None:
         """Fix the load and the outages.
@@ -30,50 +90,30 @@ class TransformerStation:
             origin_ms: where the counters begin [ms since the Unix epoch].
             outages: when the transformer is not energised; they begin and end on whole minutes.
         """
-        self._seed = seed
-        self._outages = tuple(outages)
-        self._counter_wh = _COUNTER_WH * (1 + 3 * unit_noise(seed, "counter", 0))
-        self._energy_wh = MinuteIntegral(origin_ms, self._load_w)
+        super().__init__(seed, origin_ms, {"": Transformer(outages=tuple(outages))})
 
     def low_voltage_side(self, at_ms: int) -> ElectricState:
         """The meter on the low-voltage side."""
-        minute_ms = minute_of(at_ms)
-        energised = self._energised(minute_ms)
-        return ElectricState(
-            active_power_w=self._load_w(minute_ms),
-            energy_import_total_wh=self._counter_wh + self._energy_wh.at(at_ms),
-            energy_export_total_wh=0.0,
-            voltages_v=(self._voltage_v(1, at_ms), self._voltage_v(2, at_ms), self._voltage_v(3, at_ms))
-            if energised
-            else (0.0, 0.0, 0.0),
-            power_shares=(0.36, 0.31, 0.33),
-            power_factor=0.92,
-            frequency_hz=49.95 + 0.1 * smooth_noise(self._seed, "hz", at_ms, 120_000) if energised else 0.0,
-        )
+        return cast("ElectricState", self.state("", at_ms))
 
-    def energised_h(self, start_ms: int, end_ms: int) -> float:
-        """How long the transformer was energised between two instants [h]."""
-        dark_ms = sum(max(0, min(end_ms, outage.end_ms) - max(start_ms, outage.start_ms)) for outage in self._outages)
-        return (end_ms - start_ms - dark_ms) / _HOUR_MS
 
-    def prepare(self, until_ms: int) -> None:
-        """Compute the counter up to an instant [ms since the Unix epoch]."""
-        self._energy_wh.prepare(until_ms)
-
-    def _energised(self, at_ms: int) -> bool:
-        return not any(at_ms in outage for outage in self._outages)
-
-    def _load_w(self, minute_ms: int) -> float:
-        if not self._energised(minute_ms):
-            return 0.0
-        hour = (minute_ms % _DAY_MS) / _HOUR_MS + _UTC_OFFSET_H
-        evening = math.exp(-(((hour % 24) - 19.5) ** 2) / 6)
-        daytime = math.exp(-(((hour % 24) - 11.0) ** 2) / 18)
-        wobble = 0.9 + 0.2 * smooth_noise(self._seed, "load", minute_ms, 600_000)
-        return (6_500 + 14_000 * evening + 7_500 * daytime) * wobble
-
-    def _voltage_v(self, phase: int, at_ms: int) -> float:
-        sag = 5 * (self._load_w(minute_of(at_ms)) / 20_000)
-        slow = 4 * smooth_noise(self._seed, f"slow{phase}", at_ms, 900_000)
-        fast = 0.8 * unit_noise(self._seed, f"fast{phase}", at_ms // 1_000)
-        return 229 - sag + slow + fast
+def _station(seed: str, at_ms: IntArray, transformer: Transformer) -> tuple[Fields, Fields]:
+    """What the meter shows, and what the transformer loses."""
+    energised = uniform(seed, "trip", at_ms // HOUR_MS) >= transformer.outage_hours_share
+    for outage in transformer.outages:
+        energised &= ~((at_ms >= outage.start_ms) & (at_ms < outage.end_ms))
+    hour = local_hour(transformer.climate, at_ms)
+    # A village: most at supper, something over noon; shares of the rating that are the station's own.
+    evening, daytime = np.exp(-((hour - 19.5) ** 2) / 6), np.exp(-((hour - 11.0) ** 2) / 18)
+    wobble = 0.9 + 0.2 * smooth(seed, "load", at_ms, 600_000)
+    load_w = transformer.rated_va * (0.065 + 0.14 * evening + 0.075 * daytime) * wobble * energised
+    fields = electric(seed, at_ms, load_w, power_factor=_POWER_FACTOR, shares=(0.36, 0.31, 0.33))
+    volts = np.stack([smooth(seed, f"slow{phase}", at_ms, 900_000) for phase in (1, 2, 3)])
+    fields["voltages_v"] = (229 - 5 * load_w / (0.2 * transformer.rated_va) + 4 * volts) * energised
+    fields["frequency_hz"] = fields["frequency_hz"] * energised
+    current_share = load_w / (_POWER_FACTOR * transformer.rated_va)
+    return fields, {
+        "energised": energised,
+        "no_load_loss_w": transformer.no_load_loss_w * energised,
+        "load_loss_w": transformer.load_loss_w * current_share**2,
+    }

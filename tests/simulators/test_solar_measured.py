@@ -7,7 +7,7 @@ import pytest
 
 from metering.interval import DAY_MS, HOUR_MS
 from simulators.errors import MeasuredDataError
-from simulators.plants.solar import PLANT_RATING_W, SolarPlant
+from simulators.plants.solar import MONGOLIA_FARM, SolarPlant
 from simulators.plants.solar_measured import measured_output
 
 ORIGIN_MS = 1_766_505_600_000  # 2025-12-24T00:00+08:00
@@ -42,7 +42,7 @@ def test_measured_energy_of_a_day_is_the_file_s_scaled_to_the_plant():
     plant = SolarPlant("1", ORIGIN_MS, measured_output())
     plant_wh = sum(plant.exported_wh(ORIGIN_MS + day * DAY_MS, ORIGIN_MS + (day + 1) * DAY_MS) for day in range(2))
     # Summed from the file by hand: 33,674 and 35,551 power-hours over both days, at a peak of 4,628.5.
-    assert plant_wh / PLANT_RATING_W == pytest.approx(
+    assert plant_wh / sum(MONGOLIA_FARM.inverters_w) == pytest.approx(
         (33_674 + 35_551) / 4_628.5, rel=0.03
     )  # losses 1.5 %, own use, night
 

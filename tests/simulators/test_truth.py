@@ -57,5 +57,5 @@ def test_transformer_truth_counts_energised_time_only(settings_in):
 
 
 def test_parameters_of_another_methodology_are_refused(settings_in):
-    with pytest.raises(TypeError, match="SolarParameters are not the parameters of a BoilerSite"):
+    with pytest.raises(TypeError, match="SolarParameters are not the parameters of a HeatOnlyBoiler"):
         truth(settings_in(), "demo-boiler", period(MONGOLIA), MONGOLIA.key, SolarParameters(0.8))
