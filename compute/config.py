@@ -39,8 +39,8 @@ class ComputeSettings(BaseModel):
     projects: Annotated[tuple[Path, ...], Field(min_length=1)]
     """The project.toml of each project."""
     data_dir: Path = Path("compute")
-    """Where results.sqlite and the compiled kernels are kept."""
-    every_s: Annotated[float, Field(ge=0.5, le=3600)] = 5.0
+    """Where results.sqlite, what is known of past months, and the compiled kernels are kept."""
+    every_s: Annotated[float, Field(ge=0.5, le=3600)] = 60.0
     """How often the provisional results are computed anew [s]."""
     clock: ClockConfig = ClockConfig()
     """The clock that the plants follow."""
@@ -60,7 +60,7 @@ SAMPLE = """\
 projects = ["projects/demo-solar.toml"] # the project.toml of each project
 # journal = "ingest/journal.sqlite"     # ingest's journal
 # data_dir = "compute"                  # results.sqlite and the compiled kernels
-# every_s = 5.0                         # with --follow: how often results are computed anew [s]
+# every_s = 60.0                        # with --follow: how often results are computed anew [s]
 
 # archive = "data/archive"              # with --source archive: what `sakugen ingest archive` writes; a folder or s3://…
 

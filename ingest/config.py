@@ -61,7 +61,7 @@ class InfluxSettings(InfluxTarget):
     """Where good readings are copied to; leave the table out and nothing is forwarded."""
 
     results_file: Path | None = None
-    """compute's results.sqlite; its results are copied too, one point an hour and project."""
+    """compute's results.sqlite; its hours are copied too, one point an hour and project."""
 
 
 class MetricsSettings(_Settings):
@@ -136,7 +136,7 @@ SAMPLE = """\
 # username = "ingest"                  # 1.x with authentication
 # password_file = "keys/influxdb.password"
 # ca_file = "keys/ca.pem"              # for https; default: the system's certificates
-# results_file = "data/compute/results.sqlite" # compute's results are copied too
+# results_file = "data/compute/results.sqlite" # compute's hours are copied too
 
 # [metrics]                            # /healthz, /readyz, /metrics; absent: nobody listens
 # host = "127.0.0.1"

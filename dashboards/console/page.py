@@ -66,6 +66,7 @@ class ProjectCard:
                 ui.label(f"{view.id} · {view.place}").classes(_QUIET)
             self._trouble = Section(_draw_trouble)
             self._tonnes = Section(_draw_tonnes)
+            self._lately = Section(_draw_lately)
             # Apart from the numbers, so that opened reasons stay open while the numbers move.
             self._credit = Section(_draw_credit)
             ui.separator()
@@ -78,6 +79,7 @@ class ProjectCard:
         """Show the project as it is now."""
         self._trouble.show(view.trouble)
         self._tonnes.show(view.tonnes.vintages)
+        self._lately.show(view.tonnes.lately)
         self._credit.show(_credit_word(view.tonnes), view.tonnes.blocked_by)
         self._gateway.show(view.gateway)
         self._waiting.show("" if view.readings else f"waiting for the first reading of gateway {view.gateway.name}")
@@ -144,6 +146,10 @@ def _draw_tonnes(vintages: tuple[VintageView, ...]) -> None:
     with ui.row().classes("gap-10"):
         for vintage in vintages:
             _draw_vintage(vintage)
+
+
+def _draw_lately(text: str) -> None:
+    ui.label(text).classes(f"{_QUIET} text-caption")
 
 
 def _credit_word(tonnes: TonnesView) -> str:

@@ -15,6 +15,7 @@ from dashboards.console.views import (
     VintageView,
     age_text,
     civil_text,
+    lately_text,
     unit_text,
     value_text,
 )
@@ -25,7 +26,7 @@ from metering.quality import Quality
 
 _SHOWN_STREAMS = 3
 NO_READINGS: tuple[ReadingView, ...] = ()
-NO_TONNES = TonnesView((), creditable=False, blocked_by=())
+NO_TONNES = TonnesView((), creditable=False, blocked_by=(), lately="")
 
 
 class Sources:
@@ -124,4 +125,5 @@ def _tonnes(results: ProjectResults) -> TonnesView:
         )
         for row in results.vintages
     )
-    return TonnesView(vintages, results.creditable, results.blocked_by)
+    lately = lately_text([hour.reduction_tco2e for hour in results.hours])
+    return TonnesView(vintages, results.creditable, results.blocked_by, lately)

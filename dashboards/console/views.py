@@ -1,10 +1,13 @@
 """In: values as the journal and compute give them. Out: the words and numbers that the page shows.
 
-Nothing is calculated here but the conversion from quanta to the unit people read, and how long ago something was.
+Nothing is calculated here but the conversion from quanta to the unit people read, how long ago something was, and the
+sum of a day's hours.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from metering.measurands import MEASURANDS
@@ -75,6 +78,8 @@ class TonnesView:
     creditable: bool
     blocked_by: tuple[str, ...]
     """Why the number is shown and is not creditable."""
+    lately: str
+    """What the last hours gave; empty before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,18 @@ class Snapshot:
     factor: float
     """Seconds of plant time in one real second."""
     projects: tuple[ProjectView, ...]
+
+
+def lately_text(reductions: Sequence[str]) -> str:
+    """Write what the last hours gave, at the end that is credited.
+
+    Args:
+        reductions: decimals, oldest first [tCO2e].
+    """
+    if not reductions:
+        return ""
+    total = sum(map(Decimal, reductions), Decimal(0))
+    return f"{Decimal(reductions[-1]):,.3f} tCO₂e in the last hour, {total:,.3f} tCO₂e in the last {len(reductions)} h"
 
 
 def value_text(measurand: str, quanta: int | None) -> str:

@@ -80,6 +80,22 @@ def _bars(title: str, unit: str, *queries: tuple[str, str], width: int = 12) -> 
     return Panel(title, "timeseries", width, 8, queries, unit, description, {}, {"custom": custom})
 
 
+def _reductions() -> tuple[Panel, Panel]:
+    by_hour = 'SELECT {} FROM "reduction" WHERE $timeFilter GROUP BY time(1h), "project" fill(none)'
+    description = (
+        "What each hour gave, at the end that is credited; provisional, and replaced when late readings come. The "
+        "statement counts more carefully at the edges of a period."
+    )
+    bars: dict[str, object] = {"custom": {"drawStyle": "bars", "lineWidth": 0, "fillOpacity": 60, "barAlignment": 1}}
+    line: dict[str, object] = {"custom": _LINE | {"spanNulls": True}}
+    each = (by_hour.format('sum("reduction_tco2e")'), "$tag_project")
+    summed = (by_hour.format('cumulative_sum(sum("reduction_tco2e"))'), "$tag_project")
+    return (
+        Panel("Emission reductions, per hour [tCO2e]", "timeseries", 12, 8, (each,), "none", description, {}, bars),
+        Panel("Emission reductions, in sum [tCO2e]", "timeseries", 12, 8, (summed,), "none", description, {}, line),
+    )
+
+
 def _states(*states: tuple[int, int | None, str, str]) -> list[object]:
     """Say which values [from, to] are shown as which word in which colour; no upper end means: and above."""
     options = ({"from": low, "to": high, "result": {"text": text, "color": color}} for low, high, text, color in states)
@@ -142,6 +158,8 @@ def panels() -> tuple[Panel, ...]:
         Panel("Does data flow?", "row"),
         _last_reading(),
         _silence(),
+        Panel("What it gives", "row"),
+        *_reductions(),
         Panel("Electricity", "row"),
         _line("Active power", "watt", _trend('mean("active_power_w")', ""), width=24),
         _bars("Energy out of the site, per hour", "watth", _hourly_increase("energy_export_total_wh")),

@@ -50,7 +50,7 @@ def open_writer(settings: InfluxTarget) -> Writer:
 class LazyWriter:
     """Asks for the server's version at the first write that it answers: InfluxDB may start after us."""
 
-    def __init__(self, settings: InfluxServer) -> None:
+    def __init__(self, settings: InfluxTarget) -> None:
         """Keep the settings."""
         self._settings = settings
         self._writer: Writer | None = None
@@ -64,7 +64,7 @@ class LazyWriter:
 class OneWriter:
     """The 1.x interface, `/write`."""
 
-    def __init__(self, settings: InfluxServer) -> None:
+    def __init__(self, settings: InfluxTarget) -> None:
         """Keep where to write; the first call connects."""
         self._door = Door(settings)
         self._bucket = settings.bucket

@@ -19,6 +19,8 @@ from sakugen.demo.sites import SITES, DemoDevice, DemoSite
 
 INTERVAL_S = 900
 SEAL_AFTER_S = 1.0
+RECOMPUTE_S = 5.0
+"""Like sealing, in real time: on the scaled clock hours pass in it [s]."""
 _LOOPBACK = "127.0.0.1"
 
 
@@ -86,7 +88,7 @@ def write_layout(folder: Path, ports: Ports, clock: ClockConfig, influxdb: Mappi
     layout = Layout(folder, keys, {site.project: _copy_project(folder, site) for site in SITES})
     contents = _contents(layout, ports, clock)
     if influxdb is not None:
-        contents["ingest"]["influxdb"] = dict(influxdb)
+        contents["ingest"]["influxdb"] = {"results_file": str(layout.results), **influxdb}
     for name, content in contents.items():
         layout.config(name).write_text(tomli_w.dumps(content), encoding="utf-8")
     return layout
@@ -121,6 +123,7 @@ def _contents(layout: Layout, ports: Ports, clock: ClockConfig) -> dict[str, dic
             "journal": str(layout.journal),
             "data_dir": str(layout.results.parent),
             "projects": projects,
+            "every_s": RECOMPUTE_S,
             "clock": clock_table,
         },
         "registry": {

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import pytest
 
+from compute.hours import HourResult
 from compute.methodologies import Emissions
 from compute.pairs import Pair
 from compute.result import Blocked, Result, VintageResult
@@ -12,7 +13,7 @@ from dashboards.console.config import ConsoleSettings
 from dashboards.console.sources import Sources
 from metering.clock import SystemClock
 from metering.config import parse_toml
-from metering.interval import Interval
+from metering.interval import HOUR_MS, Interval
 
 NEW_YEAR = Interval(1_766_505_600_000, 1_767_715_200_000)
 
@@ -89,3 +90,16 @@ def test_results_of_another_project_are_not_shown_here(settings, settings_text):
 def test_results_that_cannot_be_read_are_said(settings):
     settings.results.write_bytes(b"no results in here, whatever its name says" * 30)
     assert "cannot be read as results" in shown(settings).trouble
+
+
+def hour(at, reduction):
+    return HourResult(NEW_YEAR.start_ms + at * HOUR_MS, reduction, Fraction(0), reduction, "")
+
+
+def test_what_the_last_day_gave_is_the_sum_of_its_hours(settings):
+    hours = [hour(at, Fraction(at, 4)) for at in range(30)]
+    with ResultsWriter(settings.results) as writer:
+        writer.put(result((vintage(2025, Fraction(5), Fraction(5)),), ()), hours[:1], provisional=True, computed_ms=1)
+        assert shown(settings).tonnes.lately == "0.000 tCO₂e in the last hour, 0.000 tCO₂e in the last 1 h"
+        writer.put(result((vintage(2025, Fraction(5), Fraction(5)),), ()), hours, provisional=True, computed_ms=1)
+    assert shown(settings).tonnes.lately == "7.250 tCO₂e in the last hour, 105.000 tCO₂e in the last 24 h"

@@ -3,7 +3,7 @@
 import json
 import re
 from collections import defaultdict
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
@@ -45,6 +45,11 @@ def known_readings():
 
 
 READINGS = known_readings()
+REDUCTIONS = {
+    "solar": {START_MS + at * HOUR: 0.25 * at for at in range(6) if at != 3},
+    "boiler": {START_MS + at * HOUR: 1.5 - at for at in range(6)},
+}
+PER_HOUR, IN_SUM = "Emission reductions, per hour [tCO2e]", "Emission reductions, in sum [tCO2e]"
 
 
 def line_protocol():
@@ -52,6 +57,14 @@ def line_protocol():
         f"reading,point={point},site={site} {field}={value!r} {slot}"
         for (site, point, field), values in READINGS.items()
         for slot, value in values.items()
+    )
+
+
+def reduction_lines():
+    return "".join(
+        f"\nreduction,project={project} reduction_tco2e={value!r},provisional=true {hour}"
+        for project, values in REDUCTIONS.items()
+        for hour, value in values.items()
     )
 
 
@@ -151,7 +164,8 @@ def store(influxd):
     base = f"http://{influxd.host}:{influxd.port}"
     create = urlencode({"q": "CREATE DATABASE sakugen"}).encode()
     urlopen(Request(f"{base}/query", data=create), timeout=10).close()
-    urlopen(Request(f"{base}/write?db=sakugen&precision=ms", data=line_protocol().encode()), timeout=10).close()
+    lines = (line_protocol() + reduction_lines()).encode()
+    urlopen(Request(f"{base}/write?db=sakugen&precision=ms", data=lines), timeout=10).close()
     return influxd
 
 
@@ -161,11 +175,24 @@ def panels():
 
 def test_every_panel_shows_the_numbers_that_follow_from_the_readings(store):
     for panel in panels():
-        if panel["title"] == "Age of the last reading":
+        if panel["title"] not in EXPECTED:
             continue
         for target, (rule, field) in zip(panel["targets"], EXPECTED[panel["title"]], strict=True):
             shown = drawn(store, substituted(target["query"], list(SITES)))
             assert shown == expected_series(rule, field, SITES), f"{panel['title']}, {field}"
+
+
+def test_reductions_are_shown_by_hour_and_in_sum(store):
+    def shown(title):
+        (panel,) = [panel for panel in panels() if panel["title"] == title]
+        (target,) = panel["targets"]
+        series = ask(store, substituted(target["query"], list(SITES)))
+        return {one["tags"]["project"]: {at: value for at, value in one["values"]} for one in series}  # noqa: C416
+
+    assert shown(PER_HOUR) == REDUCTIONS
+    totals = shown(IN_SUM)
+    for project, hours in REDUCTIONS.items():
+        assert list(totals[project].values()) == list(accumulate(hours.values()))
 
 
 def test_a_gap_of_ninety_minutes_is_shown_as_silence_and_not_as_zero_power(store):
@@ -193,7 +220,7 @@ def test_a_chosen_site_is_the_only_one_shown(store):
     for panel in panels():
         for target in panel["targets"]:
             series = ask(store, substituted(target["query"], [HEAT]))
-            assert {one["tags"]["site"] for one in series} <= {HEAT}, panel["title"]
+            assert {one["tags"].get("site", HEAT) for one in series} <= {HEAT}, panel["title"]
 
 
 def test_the_variables_offer_the_sites_and_the_points_of_the_chosen_site(store):
@@ -207,5 +234,5 @@ def offered(influxd, query):
 
 
 def test_no_query_is_left_untested():
-    assert {panel["title"] for panel in panels()} == set(EXPECTED) | {"Age of the last reading"}
-    assert not re.findall(r"\bFROM \"(?!reading)", build.text())
+    assert {panel["title"] for panel in panels()} == set(EXPECTED) | {"Age of the last reading", PER_HOUR, IN_SUM}
+    assert not re.findall(r"\bFROM \\\"(?!reading|reduction)", build.text())

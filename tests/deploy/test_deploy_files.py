@@ -114,12 +114,12 @@ def test_the_console_shows_every_project_under_its_own_name(gateways, projects):
 
 
 def test_the_services_name_the_same_files():
-    journal = load_toml(CONFIG / "ingest.toml", IngestSettings).journal_path
+    ingest = load_toml(CONFIG / "ingest.toml", IngestSettings)
     compute = load_toml(CONFIG / "compute.toml", ComputeSettings)
     console = load_toml(CONFIG / "dashboards.toml", ConsoleSettings)
     registry = load_toml(CONFIG / "registry.toml", RegistrySettings)
-    assert {compute.journal, console.journal, registry.journal} == {journal}
-    assert console.results == compute.results
+    assert {compute.journal, console.journal, registry.journal} == {ingest.journal_path}
+    assert console.results == ingest.influxdb.results_file == compute.results
     assert registry.projects == compute.projects
     assert {path.name for path in compute.projects} == {path.name for path in CONFIG.glob("project-*.toml")}
 

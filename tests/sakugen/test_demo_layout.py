@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from compute.config import ComputeSettings
 from compute.project import load_project
+from ingest.config import IngestSettings
 from metering.clock import monotonic_s
 from metering.config import load_toml
 from sakugen.cli.config import Process, model_of
@@ -43,3 +45,11 @@ def test_the_scaled_clock_covers_the_years_end_in_the_seconds_asked_for() -> Non
     timeline = Timeline(100.0, 60.0)
     assert timeline.factor * 60.0 == pytest.approx((ENDS - STARTS).total_seconds())
     assert timeline.at(0.5) == 130.0
+
+
+def test_who_forwards_to_an_influxdb_forwards_what_compute_makes_too(tmp_path: Path) -> None:
+    clock = Timeline(monotonic_s(), 90.0).clock()
+    layout = write_layout(tmp_path, PORTS, clock, {"url": "http://127.0.0.1:8086"})
+    ingest = load_toml(layout.config("ingest"), IngestSettings)
+    assert ingest.influxdb is not None
+    assert ingest.influxdb.results_file == load_toml(layout.config("compute"), ComputeSettings).results
