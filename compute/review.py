@@ -15,7 +15,7 @@ from compute.methodologies import Emissions, Methodology, Monitored
 from compute.pairs import Pair
 from compute.plausibility import Shown, balanced, compared, tolerance
 from compute.project import FlowSettings, PointSettings, ProjectSettings
-from compute.result import Blocked, MonitoredValue, Uncertainty
+from compute.result import Blocked, MonitoredValue, Uncertainty, VintageResult
 from compute.rulesets import Ruleset
 from compute.uncertainty import Contribution, combined, instrument_of
 from compute.vintages import Vintage
@@ -150,31 +150,63 @@ def _balances(
         yield from balanced(balance.id, sides[0], sides[1], Fraction(balance.losses_percent) / 100, span)
 
 
-def substitutes(
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A result with everything beside its numbers."""
+
+    measured: tuple[Measured, ...]
+    results: tuple[VintageResult, ...]
+    findings: tuple[Finding, ...]
+    blocked: tuple[Blocked, ...]
+
+
+def review(
+    project: ProjectSettings,
     measured: tuple[Measured, ...],
-    corners: tuple[Mapping[str, str], ...],
-    vintages: tuple[Vintage, ...],
+    results: tuple[VintageResult, ...],
+    factors: Mapping[str, Mapping[str, Fraction]],
     rules: Ruleset,
-) -> tuple[tuple[Finding, Blocked], ...]:
-    """Say of which credited amounts too much was measured by nobody.
+) -> Reviewed:
+    """Judge what is credited: how much of it was substituted, and how uncertain it is.
 
     Args:
+        project: whose meters they are.
         measured: the methodology's parameters.
-        corners: for each vintage, "parameter@point" → the end that is credited.
-        vintages: of the period.
-        rules: how much may be.
+        results: of the vintages, in order.
+        factors: point → fixed parameter → value.
+        rules: what is asked.
     """
+    told = substitutes(measured, results, rules)
+    findings, blocked = tuple(finding for finding, _ in told), tuple(why for _, why in told)
+    if rules.coverage_factor is None:
+        return Reviewed(measured, results, findings, blocked)
+    stated = tuple(
+        uncertainty_of(project, measured, index, result.corner, factors, rules.coverage_factor)
+        for index, result in enumerate(results)
+    )
+    return Reviewed(
+        tuple(replace(one, row=with_uncertainties(one.row, _name(one), stated)) for one in measured),
+        tuple(replace(result, uncertainty=one.of_reduction) for result, one in zip(results, stated, strict=True)),
+        findings,
+        blocked,
+    )
+
+
+def substitutes(
+    measured: tuple[Measured, ...], results: tuple[VintageResult, ...], rules: Ruleset
+) -> tuple[tuple[Finding, Blocked], ...]:
+    """Say of which credited amounts too much was measured by nobody."""
     if rules.completeness is None:
         return ()
     parts = tuple(
         Substituted(
             one.spec.parameter,
             one.point,
-            vintage.year,
-            vintage.interval,
-            substituted(corner[_name(one)], one.uncorrected[index], one.seen_widths[index]),
+            result.year,
+            result.interval,
+            substituted(result.corner[_name(one)], one.uncorrected[index], one.seen_widths[index]),
         )
-        for index, (vintage, corner) in enumerate(zip(vintages, corners, strict=True))
+        for index, result in enumerate(results)
         for one in measured
     )
     return tuple(substituted_findings(parts, rules.completeness))

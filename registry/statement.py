@@ -16,8 +16,17 @@ from compute.engine import compute
 from compute.methodologies import package_files
 from compute.pairs import Pair
 from compute.project import PeriodSettings, ProjectSettings, parse_project
-from compute.result import FixedValue, MonitoredValue, Result, VintageResult, decimal_text
-from compute.rulesets import DEFAULT_ID, ruleset
+from compute.result import (
+    FixedValue,
+    MonitoredValue,
+    MonthValue,
+    Result,
+    Uncertainty,
+    VintageResult,
+    VintageValue,
+    decimal_text,
+)
+from compute.rulesets import DEFAULT_ID, Ruleset, ruleset
 from ingest.store.readings import Evidence, collect
 from metering.clock import utc_text
 from metering.findings import Finding
@@ -89,7 +98,8 @@ def build_statement(basis: Basis) -> JsonObject:
     project = parse_project(basis.project_text.decode("utf-8"))
     evidence = collect(link.data for link in basis.links)
     period = project.period_named(basis.period)
-    result = compute(project, evidence, period, ruleset(basis.ruleset), held=len(basis.held))
+    rules = ruleset(basis.ruleset)
+    result = compute(project, evidence, period, rules, held=len(basis.held))
     return {
         "type": TYPE,
         "project": _project(project, basis.project_text),
@@ -101,7 +111,7 @@ def build_statement(basis: Basis) -> JsonObject:
         "whole_tonnes": result.integer,
         "monitoring_report_sheet": {
             "columns": dict(MRS_COLUMNS),
-            "rows": [_monitored(value) for value in result.monitored],
+            "rows": [_monitored(value, rules) for value in result.monitored],
         },
         "fixed_parameters": [_fixed(value) for value in result.fixed],
         "declared_values": [],
@@ -172,10 +182,42 @@ def _vintage(vintage: VintageResult) -> JsonObject:
         "whole_tonnes": vintage.integer,
         "remainder_tco2e": _amount(vintage.remainder),
         "issuable_tonnes": vintage.issuable,
+        **_uncertainty(vintage.uncertainty),
     }
 
 
-def _monitored(value: MonitoredValue) -> JsonObject:
+def _uncertainty(stated: Uncertainty | None) -> JsonObject:
+    # Absent where no rule asks: a statement of the first ruleset stays the same to the bit.
+    if stated is None:
+        return {}
+    return {
+        "uncertainty": {
+            "expanded_tco2e": _amount(stated.expanded),
+            "coverage_factor": stated.coverage_factor,
+            "mark": stated.mark,
+            "left_out": list(stated.left_out),
+        }
+    }
+
+
+def _vintage_value(part: VintageValue, rules: Ruleset) -> JsonObject:
+    row: JsonObject = {"year": part.year, **_ends(Pair(part.low, part.high))}
+    if rules.coverage_factor is not None:
+        row["standard_uncertainty"] = None if part.uncertainty is None else _amount(part.uncertainty)
+    return row
+
+
+def _month(month: MonthValue) -> JsonObject:
+    return {
+        "month": month.month,
+        "coverage": decimal_text(month.coverage),
+        "longest_gap_ms": month.longest_gap_ms,
+        "substituted_share": decimal_text(month.substituted_share),
+    }
+
+
+def _monitored(value: MonitoredValue, rules: Ruleset) -> JsonObject:
+    by_month: JsonObject = {"by_month": [_month(month) for month in value.by_month]} if rules.completeness else {}
     return {
         "a": value.monitoring_period,
         "b": value.point,
@@ -188,7 +230,8 @@ def _monitored(value: MonitoredValue) -> JsonObject:
         "i": value.procedure,
         "j": value.frequency,
         "k": value.comments,
-        "by_vintage": [{"year": part.year, **_ends(Pair(part.low, part.high))} for part in value.by_vintage],
+        "by_vintage": [_vintage_value(part, rules) for part in value.by_vintage],
+        **by_month,
         "coverage": decimal_text(value.coverage),
         "longest_gap_ms": value.longest_gap_ms,
         "substituted_share": decimal_text(value.substituted_share),

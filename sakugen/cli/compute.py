@@ -86,15 +86,24 @@ def _plain(value: object) -> str:
 
 def _show(result: "Result") -> None:
     from compute.result import decimal_text
+    from metering.interval import HOUR_MS
 
     console = terminal.console()
     columns = ("vintage", "reference [tCO2e]", "project emissions [tCO2e]", "reduction [tCO2e]", "at most [tCO2e]")
     title = f"{result.project}, {result.period}, {result.methodology}"
-    table = terminal.new_table(*columns, "whole tonnes [tCO2e]", title=title)
+    table = terminal.new_table(*columns, "measured within [tCO2e]", "whole tonnes [tCO2e]", title=title)
     for vintage in result.vintages:
         amounts = (vintage.credited.reference, vintage.credited.project, vintage.reduction.low, vintage.reduction.high)
-        table.add_row(str(vintage.year), *(decimal_text(amount) for amount in amounts), str(vintage.integer))
+        stated = vintage.uncertainty
+        within = "" if stated is None else f"± {decimal_text(stated.expanded)} (k = {stated.coverage_factor})"
+        table.add_row(str(vintage.year), *(decimal_text(amount) for amount in amounts), within, str(vintage.integer))
     console.print(table)
+    for row in result.monitored:
+        for month in row.by_month:
+            console.print(
+                f"  {row.parameter} {row.point} {month.month}: {float(month.coverage):.1%} read, longest gap"
+                f" {month.longest_gap_ms / HOUR_MS:.1f} h, {float(month.substituted_share):.1%} of the time in doubt"
+            )
     for finding in result.findings:
         console.print(f"  {finding.severity} {finding.code} {finding.point or ''}: {finding.what}")
     for reason in result.blocked_by:
