@@ -6,11 +6,13 @@ records came in.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
 
+from compute.amended import Amended, amend
+from compute.declared import Declared
 from compute.errors import PeriodError
 from compute.fixed import FixedValues, resolve
 from compute.measure import Measured, measure
@@ -50,6 +52,8 @@ class Workings:
     measured: tuple[Measured, ...]
     parts: tuple[tuple[Bounds, ...], ...]
     """For each vintage, what each of `measured` gives, in the same order."""
+    amended: Amended
+    """What was measured: the project and its evidence with what was declared."""
 
 
 def compute(
@@ -58,11 +62,12 @@ def compute(
     period: PeriodSettings,
     ruleset: Ruleset,
     *,
+    declared: Sequence[Declared] = (),
     until_ms: int | None = None,
     held: int = 0,
 ) -> Result:
     """Compute a monitoring period; what is given and raised is said at `work_out`."""
-    return work_out(project, evidence, period, ruleset, until_ms=until_ms, held=held).result
+    return work_out(project, evidence, period, ruleset, declared=declared, until_ms=until_ms, held=held).result
 
 
 def work_out(
@@ -71,6 +76,7 @@ def work_out(
     period: PeriodSettings,
     ruleset: Ruleset,
     *,
+    declared: Sequence[Declared] = (),
     until_ms: int | None = None,
     held: int = 0,
 ) -> Workings:
@@ -81,20 +87,25 @@ def work_out(
         evidence: of the records in `evidence_window`.
         period: one of the project's periods.
         ruleset: the rules.
+        declared: the project's declared values, also those that a correction replaces.
         until_ms: for a provisional result, the instant at which the period is taken to end [ms]; None = its own end.
         held: how many records are held and could not be used.
 
     Raises:
         PeriodError: when `until_ms` leaves nothing of the period.
+        ConfigError: when a declared value does not fit the project.
         ComputeError: when the project lacks a rating or a parameter, or an amount overflows.
     """
     vintages = _vintages(project, period, until_ms)
     fixed = resolve(project, ruleset)
-    measured = _measure_all(project, evidence, period.id, vintages, ruleset, fixed)
+    amended = amend(project, evidence, declared, evidence_window(project, period))
+    measured = _measure_all(amended.project, amended.evidence, period.id, vintages, ruleset, fixed)
     parts = tuple(_parts(project, index, measured, fixed) for index in range(len(vintages)))
     results = _vintage_results(vintages, measured, parts)
     blocked = [*fixed.blocked, *(why for one in measured for why in one.blocked), *_evidence_blocks(evidence, held)]
+    blocked += amended.blocked
     findings = [*(finding for one in measured for finding in one.findings), *_evidence_findings(evidence)]
+    findings += amended.findings
     result = Result(
         project=project.id,
         title=project.title,
@@ -108,7 +119,7 @@ def work_out(
         methodology_digest=project.method.digest,
         engine=ENGINE,
         ruleset=ruleset.id,
-        input_digest=_input_digest(project, evidence, period, ruleset, until_ms, held),
+        input_digest=_input_digest(project, evidence, period, ruleset, declared, until_ms, held),
         evidence_digest=evidence.digest,
         evidence=evidence.runs,
         vintages=results,
@@ -117,7 +128,7 @@ def work_out(
         findings=tuple(sorted(findings, key=_finding_order)),
         blocked_by=tuple(sorted(dict.fromkeys(blocked), key=lambda why: (why.code, why.where, why.what))),
     )
-    return Workings(result, fixed, measured, parts)
+    return Workings(result, fixed, measured, parts, amended)
 
 
 def _vintages(project: ProjectSettings, period: PeriodSettings, until_ms: int | None) -> tuple[Vintage, ...]:
@@ -228,10 +239,11 @@ def _input_digest(
     evidence: Evidence,
     period: PeriodSettings,
     ruleset: Ruleset,
+    declared: Sequence[Declared],
     until_ms: int | None,
     held: int,
 ) -> str:
-    inputs = {
+    inputs: dict[str, object] = {
         "engine": ENGINE,
         "evidence": evidence.digest,
         "held": held,
@@ -241,4 +253,6 @@ def _input_digest(
         "ruleset": ruleset.id,
         "until_ms": until_ms,
     }
+    if declared:  # absent where there are none, so that what was computed before there could be any keeps its digest
+        inputs["declared"] = [one.digest for one in declared]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

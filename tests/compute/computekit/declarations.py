@@ -1,5 +1,7 @@
 """Declared values as files: a text of each kind, and what a test changes in it."""
 
+import re
+
 from computekit.records import Shown, map_text
 
 DECLARED_HEAD = """\
@@ -81,14 +83,21 @@ passed = true
 
 
 def declaration_text(
-    kind: str, *, number: int = 1, name: str | None = None, replaces: str | None = None, **remap: str
+    kind: str, *, number: int = 1, name: str | None = None, replaces: str | None = None, **changes: str
 ) -> tuple[str, bytes]:
+    """The name and the bytes of a declared value; a change is a key and what stands behind its equals sign."""
     body = DECLARED_BODIES[kind]
     if kind == "remap":
         spare = map_text(Shown("bus", "energy_export_total_wh", {}))
-        body = body.format(map=remap.get("map", "0" * 64), replacement=remap.get("replacement", spare))
+        body = body.format(map="0" * 64, replacement=changes.pop("replacement", spare))
     head = DECLARED_HEAD.format(
         kind=kind, id=name or f"{kind}-{number}", replaces=f'replaces = "{replaces}"\n' if replaces else ""
     )
     plain, table, rest = body.partition("\n[[register]]") if kind == "meter-exchange" else (body, "", "")
-    return f"{number:04}-{kind}-test.toml", (head + plain + DECLARED_SOURCE + table + rest).encode()
+    text = head + plain + DECLARED_SOURCE + table + rest
+    for key, value in changes.items():
+        text, found = re.subn(
+            rf"^{key.removesuffix('_')} = .*$", f"{key.removesuffix('_')} = {value}", text, flags=re.MULTILINE
+        )
+        assert found, key
+    return f"{number:04}-{kind}-test.toml", text.encode()
