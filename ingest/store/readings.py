@@ -5,16 +5,14 @@ verified before it stored, and a verifier verifies before he collects.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from itertools import chain
-from typing import NamedTuple
-
-import numpy as np
+from operator import itemgetter
 
 from ingest.store import judged as of_journal
+from ingest.store.columns import Columns
 from ingest.store.merge import RANK_GAP, RANK_GIVEN_UP, Chunk, Home, absent, merge, without_slots_ahead
-from ingest.store.series import Binding, Int64Array, Meter, Series, UInt8Array, empty_series
+from ingest.store.series import Binding, Meter, Series, empty_series
 from metering import decode, record
 from metering.clock import ClockState
 from metering.devicemap import DeviceMap, parse_device_map
@@ -27,9 +25,12 @@ LONGEST_SKEW_MS = DAY_MS
 """A reading asked for or answered further from its slot has quality `clock`: its times mean nothing, and one of them
 beyond what a calendar or 64 bits can show would keep its project from ever being computed [ms of real time]."""
 _FASTEST = 100_000
+Place = tuple[Home, int, str]
+"""Stream, number, digest."""
 Key = tuple[str, str]
 """(point, measurand)."""
-Misfit = Callable[[record.Readings | record.Dropped, record.Birth], str | None]
+Misfit = Callable[[record.Readings | record.Dropped], str | None]
+"""Says why readings cannot be read with a certain birth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,8 @@ def collect(records: Iterable[bytes], *, judged: bool = False) -> Evidence:
 
     Args:
         records: exact bytes of births, readings, gaps, dropped, thinned and horizon records of one project.
-        judged: they come from a journal that appended them, so the rules of a record need not be tried again.
+        judged: they come from a journal that appended them, in its order of stream and number, so the rules of a
+            record need not be tried again.
 
     Returns:
         The evidence. Records in test mode, without a birth before them in their stream, or that do not fit it are
@@ -170,49 +172,56 @@ def collect(records: Iterable[bytes], *, judged: bool = False) -> Evidence:
         RecordError: when bytes are not a record of a known version.
         DeviceMapError: when a birth's device map cannot be used.
     """
-    read = of_journal.read if judged else record.parse
-    by_digest = {record.digest_of(data): read(data) for data in records}
-    ordered = sorted(by_digest.items(), key=lambda item: (_home(item[1]), item[1].seq, item[0]))
-    collector = _Collector(of_journal.misfit if judged else record.misfit)
-    for digest, parsed in ordered:
+    if judged:
+        collector = _Collector(of_journal.fitting)
+        for data in records:  # one after the other: none is kept, however many there are
+            collector.add(record.digest_of(data), of_journal.read(data))
+        return collector.evidence()
+    by_digest = {record.digest_of(data): record.parse(data) for data in records}
+    collector = _Collector(_fitting)
+    for digest, parsed in sorted(by_digest.items(), key=lambda item: _place(item[1], item[0])):
         collector.add(digest, parsed)
     return collector.evidence()
 
 
-class _Polled(NamedTuple):
-    """The readings of one group in one record."""
-
-    seq: int
-    synced: bool
-    part: record.GroupReadings
+def _fitting(birth: record.Birth) -> Misfit:
+    return lambda readings: record.misfit(readings, birth)
 
 
 class _Collector:
-    def __init__(self, misfit: Misfit) -> None:
-        self._misfit = misfit
+    def __init__(self, fitting: Callable[[record.Birth], Misfit]) -> None:
+        self._fitting = fitting
         self._births: list[record.Birth] = []
         self._maps: dict[str, DeviceMap] = {}
         self._bindings: dict[str, tuple[tuple[Key, Binding], ...]] = {}
         self._birth: record.Birth | None = None
+        self._misfit: Misfit = lambda _: None
         self._excluded: list[Excluded] = []
-        self._horizons: list[record.Horizon] = []
-        self._counted: list[tuple[str, record.Record]] = []
-        self._polled: dict[str, list[_Polled]] = {}
+        self._horizons: list[tuple[Place, record.Horizon]] = []
+        self._counted = _Counted()
+        self._columns: dict[str, Columns] = {}
         self._chunks: dict[Key, list[Chunk]] = {}
         self._after: dict[Home, tuple[Home, int]] = {}
+        self._last: Place | None = None
 
     def add(self, digest: str, parsed: record.Record) -> None:
         """Take the next record, in order of stream and sequence number."""
-        if isinstance(parsed, record.Horizon):
-            self._horizons.append(parsed)
+        place = _place(parsed, digest)
+        if isinstance(parsed, record.Horizon):  # beside the chain: several may have one number
+            self._horizons.append((place, parsed))
             return
+        if self._last is not None and place <= self._last:
+            if place == self._last:
+                return
+            raise ValueError(f"record {place} comes after {self._last}; they must come by stream and number")
+        self._last = place
         if isinstance(parsed, record.Birth):
-            self._birth = parsed
+            self._birth, self._misfit = parsed, self._fitting(parsed)
         reason = self._exclusion(parsed)
         if reason is not None:
             self._excluded.append(Excluded(parsed.stream, parsed.seq, reason))
             return
-        self._counted.append((digest, parsed))
+        self._counted.add(digest, parsed)
         match parsed:
             case record.Birth():
                 self._enter(parsed)
@@ -230,7 +239,7 @@ class _Collector:
             return "no-birth"
         if birth.mode != "live":
             return "test-mode"
-        if isinstance(parsed, record.Readings | record.Dropped) and self._misfit(parsed, birth) is not None:
+        if isinstance(parsed, record.Readings | record.Dropped) and self._misfit(parsed) is not None:
             return "shape"
         return None
 
@@ -246,35 +255,23 @@ class _Collector:
 
     def _read(self, readings: record.Readings | record.Dropped) -> None:
         synced = readings.clock.state is ClockState.SYNCHRONISED
-        for part in readings.groups:
+        parts: Iterable[record.GroupReadings | of_journal.Group] = readings.groups
+        for part in parts:
             if part.slots:  # a record may hold a group without slots
-                self._polled.setdefault(part.group, []).append(_Polled(readings.seq, synced, part))
+                group = part if isinstance(part, of_journal.Group) else of_journal.group_of(part)
+                if part.group not in self._columns:
+                    self._columns[part.group] = Columns(len(group.values))
+                self._columns[part.group].add(readings.seq, synced=synced, group=group)
 
     def _close(self) -> None:
         """Make arrays of what was read under a birth: once for all its records is many times as fast as for each."""
-        if not self._polled:
-            return
-        birth = self._births[-1]
-        longest_ms = longest_skew_ms(birth.time_factor)
-        for group, polled in self._polled.items():
-            parts = [one.part for one in polled]
-            lengths = [len(part.slots) for part in parts]
-            slots = _joined(part.slots for part in parts)
-            offsets = np.stack([_joined(part.sent for part in parts), _joined(part.received for part in parts)])
-            values = np.concatenate([of_journal.values_of(part.values) for part in parts], axis=1)
-            codes = _codes(parts, lengths, values.shape)
-            absurd = np.any((offsets > longest_ms) | (offsets < -longest_ms), axis=0)
-            offsets[:, absurd], codes[:, absurd], values[:, absurd] = 0, Quality.CLOCK, 0
-            sent, received = slots + offsets
-            raw = np.array([*chain.from_iterable(part.raw for part in parts)], object)
-            seq = np.repeat([one.seq for one in polled], lengths)
-            synced = np.repeat([one.synced for one in polled], lengths)
-            for (key, binding), row, quality in zip(self._bindings[group], values, codes, strict=True):
-                chunk = Chunk(
-                    _home(birth), seq, slots, row, quality, sent, received, raw, binding, synced, rank=None
-                )  # fmt: skip
+        for group, columns in self._columns.items():
+            birth = self._births[-1]
+            keys, bindings = zip(*self._bindings[group], strict=True)
+            made = columns.chunks(_home(birth), bindings, longest_skew_ms(birth.time_factor))
+            for key, chunk in zip(keys, made, strict=True):
                 self._keep(key, chunk)
-        self._polled.clear()
+        self._columns.clear()
 
     def _absent(self, part: record.Gap | record.Dropped, group: str | None, quality: Quality, rank: int) -> None:
         groups = self._bindings.values() if group is None else [self._bindings.get(group, ())]
@@ -291,27 +288,12 @@ class _Collector:
         return Evidence(
             births=tuple(self._births),
             maps=self._maps,
-            digest=hashlib.sha256("".join(digest for digest, _ in self._counted).encode()).hexdigest(),
-            runs=_runs(self._counted),
+            digest=self._counted.digest,
+            runs=self._counted.runs,
             excluded=tuple(self._excluded),
-            horizons=tuple(self._horizons),
+            horizons=tuple(horizon for _, horizon in sorted(self._horizons, key=itemgetter(0))),
             by_key={key: merge(*key, without_slots_ahead(chunks, self._after)) for key, chunks in self._chunks.items()},
         )
-
-
-def _joined(rows: Iterable[Sequence[int]]) -> Int64Array:
-    return np.fromiter(chain.from_iterable(rows), np.int64)
-
-
-def _codes(parts: Sequence[record.GroupReadings], lengths: Sequence[int], shape: tuple[int, ...]) -> UInt8Array:
-    """The qualities of some parts side by side, points × slots."""
-    codes = np.zeros(shape, np.uint8)
-    first = 0
-    for part, length in zip(parts, lengths, strict=True):
-        for point, slot, code in part.quality:
-            codes[point, first + slot] = code
-        first += length
-    return codes
 
 
 def chain_end(parsed: record.Record, digest: str) -> tuple[int, str | None]:
@@ -330,16 +312,33 @@ def chain_end(parsed: record.Record, digest: str) -> tuple[int, str | None]:
             return parsed.seq, digest
 
 
-def _runs(counted: Sequence[tuple[str, record.Record]]) -> tuple[Run, ...]:
-    runs: list[Run] = []
-    follows: tuple[tuple[str, str, str], int, str | None] | None = None
-    for digest, parsed in counted:
+class _Counted:
+    """What counts, in order: its digest, and its runs."""
+
+    def __init__(self) -> None:
+        self._seen = hashlib.sha256()
+        self._runs: list[Run] = []
+        self._follows: tuple[Home, int, str | None] | None = None
+
+    def add(self, digest: str, parsed: record.Record) -> None:
+        self._seen.update(digest.encode())
         last, next_prev = chain_end(parsed, digest)
-        chained = follows == (_home(parsed), parsed.seq, parsed.prev)
-        first = runs.pop().first if chained else parsed.seq
-        runs.append(Run(parsed.site, parsed.gateway, parsed.stream, first, last, digest))
-        follows = (_home(parsed), last + 1, next_prev)
-    return tuple(runs)
+        chained = self._follows == (_home(parsed), parsed.seq, parsed.prev)
+        first = self._runs.pop().first if chained else parsed.seq
+        self._runs.append(Run(parsed.site, parsed.gateway, parsed.stream, first, last, digest))
+        self._follows = (_home(parsed), last + 1, next_prev)
+
+    @property
+    def digest(self) -> str:
+        return self._seen.hexdigest()
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        return tuple(self._runs)
+
+
+def _place(parsed: record.Record, digest: str) -> Place:
+    return _home(parsed), parsed.seq, digest
 
 
 def _home(parsed: record.Record) -> Home:

@@ -76,6 +76,31 @@ def test_a_record_that_does_not_fit_the_birth_it_is_read_with_is_excluded_here_t
     assert_same(evidence, collect([birth, readings, other, misfit]))
 
 
+def test_a_record_that_a_journal_gives_twice_counts_once(gateway):
+    sent = [gateway.birth(), gateway.readings(1), gateway.readings(2)]
+    assert_same(collect([*sent[:2], *sent[1:]], judged=True), collect(sent))
+
+
+def test_records_of_a_journal_out_of_its_order_are_refused_and_not_read_wrong(gateway):
+    birth, first, second = gateway.birth(), gateway.readings(1), gateway.readings(2)
+    with pytest.raises(ValueError, match="must come by stream and number"):
+        collect([birth, second, first], judged=True)
+
+
+def test_what_several_gateways_no_longer_hold_is_told_in_one_order(gateway):
+    birth = gateway.birth()
+    told = [gateway.horizon(2, "d" * 64), gateway.horizon(3, "e" * 64)]
+    for order in (told, told[::-1]):
+        assert_same(collect([*order, birth], judged=True), collect([birth, *told]))
+
+
+def test_a_number_that_64_bits_do_not_hold_is_no_record(gateway):
+    birth, readings = gateway.birth(), gateway.readings(1, energy=[7])
+    assert b"[[7000" in readings
+    with pytest.raises(RecordError):
+        collect([birth, readings.replace(b"[[7000", b"[[99999999999999999999")], judged=True)
+
+
 @pytest.mark.parametrize("damage", [b'{"kind":"readings"}\n\n', b"[]\n\n", b"\xff\n", b"", b'{"kind":"readings"'])
 def test_what_a_disk_has_changed_is_called_no_record_as_ever(gateway, damage):
     with pytest.raises(RecordError):
