@@ -11,10 +11,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
+import numpy as np
+
+from compute.calibration import Late
 from compute.methodologies import Methodology, Monitored
 from compute.methodologies.shape import Factors
 from compute.result import Result, VintageResult
 from compute.segments import Hours
+from compute.track import Track
+from compute.vintages import Vintage
 from metering.interval import HOUR_MS, Interval
 
 
@@ -32,6 +37,25 @@ class HourResult:
     """What it was computed from."""
 
 
+def hours_of(track: Track, vintages: Sequence[Vintage]) -> Hours:
+    """Sum up a track by hour; a pair belongs to the hour (H, H + 1] and the vintage that its second reading lies in.
+
+    Args:
+        track: of one parameter at one point.
+        vintages: of the period; their edges divide hours.
+    """
+    pairs = track.timeline.pairs
+    ends = track.timeline.position_ms[pairs.second]
+    edges = np.array([vintages[0].interval.start_ms, *(vintage.interval.end_ms for vintage in vintages)], np.int64)
+    start_ms = edges[0] + (ends - edges[0] - 1) // HOUR_MS * HOUR_MS
+    part = np.searchsorted(edges, ends, side="left")
+    rows = np.flatnonzero(np.diff(start_ms, prepend=start_ms[:1] - 1) | np.diff(part, prepend=part[:1]))
+    if len(rows) == 0:
+        return Hours()
+    low, high = np.add.reduceat(pairs.low, rows), np.add.reduceat(pairs.high, rows)
+    return Hours(np.stack([start_ms[rows], part[rows], low, high, np.zeros(len(rows), np.int64)], axis=1))
+
+
 @dataclass(frozen=True, slots=True)
 class HourAmounts:
     """One monitored parameter at one point, by hour."""
@@ -40,8 +64,8 @@ class HourAmounts:
     point: str
     hours: Hours
     """[quanta]; part 1 is the first vintage, part 2 the second."""
-    widened: tuple[tuple[Interval, Fraction], ...] = ()
-    """Spans in which each end is moved outwards by a share of itself: no valid calibration."""
+    late: tuple[Late, ...] = ()
+    """Spans without a valid calibration, in which each end is moved outwards."""
 
 
 def hourly(
@@ -58,7 +82,7 @@ def hourly(
     tonnes = [_tonnes(method, one, factors[one.point]) for one in amounts]
     # Integers over one denominator: the hours of a year would take seconds as fractions.
     whole = lcm(*(each.denominator for one in tonnes for each in one))
-    whole *= lcm(*(share.denominator for one in amounts for _, share in one.widened))
+    whole *= lcm(*(late.share.denominator for one in amounts for late in one.late))
     sums: dict[int, list[int]] = {}
     for index, vintage in enumerate(result.vintages):
         for start_ms in range(vintage.interval.start_ms, vintage.interval.end_ms, HOUR_MS):
@@ -90,5 +114,5 @@ def _credited(one: HourAmounts, part: int, vintage: VintageResult) -> Iterator[t
     ends = (one.hours.high if high else one.hours.low)[here].tolist()
     for start_ms, quanta in zip(one.hours.start_ms[here].tolist(), ends, strict=True):
         hour = Interval(start_ms, start_ms + HOUR_MS)
-        share = sum((share for span, share in one.widened if span.overlaps(hour)), Fraction(0))
+        share = sum((late.share for late in one.late if late.interval.overlaps(hour)), Fraction(0))
         yield start_ms, quanta + (share if high else -share) * abs(quanta) if share else quanta

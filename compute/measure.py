@@ -7,15 +7,17 @@ from fractions import Fraction
 import numpy as np
 
 from compute import codes
-from compute.calibration import calibrated, moved
+from compute.calibration import Late, calibrated, moved
 from compute.calibration_by_vintage import calibrated_by_vintage
 from compute.completeness import completeness_findings, gap_blocks, monthly
+from compute.hours import hours_of
 from compute.judged import affected, load_of, record_of, seen_width
 from compute.methodologies import Monitored
 from compute.pairs import Pair, total
 from compute.plausibility import load_judged
 from compute.project import PointSettings
 from compute.result import Blocked, MonitoredValue, MonthValue, VintageValue
+from compute.segments import Hours
 from compute.sources import presence, source_findings, words_text
 from compute.task import Task
 from compute.track import Track, believed_of, track_of
@@ -45,6 +47,10 @@ class Measured:
     """For each vintage, what of the doubt comes from changes of a state that were seen [the parameter's unit]."""
     step: Fraction
     """The largest step of its register [the parameter's unit]."""
+    hours: Hours
+    """[quanta]"""
+    late: tuple[Late, ...]
+    """Spans without a valid calibration; each measured value that touches one is moved outwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,7 @@ class _Judgement:
     amounts: tuple[Pair, ...]
     findings: tuple[Finding, ...] = ()
     blocked: tuple[Blocked, ...] = ()
+    late: tuple[Late, ...] = ()
 
 
 def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
@@ -97,6 +104,8 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
         amounts,
         tuple(per_unit * seen_width(track, vintage) for vintage in task.vintages),
         per_unit * track.step,
+        hours_of(track, task.vintages),
+        seals.late,
     )
 
 
@@ -104,7 +113,10 @@ def _calibrated(task: Task, spec: Monitored, point: str, track: Track, amounts: 
     if not task.rules.late_by_value:
         seals = calibrated_by_vintage(task.project, spec, point, task.vintages)
         widened = tuple(amount.widened(share) for amount, share in zip(amounts, seals.widening, strict=True))
-        return _Judgement(widened, seals.findings, seals.blocked)
+        moved_in = tuple(
+            Late(vintage.interval, share) for vintage, share in zip(task.vintages, seals.widening, strict=True) if share
+        )
+        return _Judgement(widened, seals.findings, seals.blocked, moved_in)
     judged = calibrated(task.project, spec, point, task.span, task.rules)
     per_unit = Fraction(1, spec.quanta_per_unit)
     result = list(amounts)
@@ -116,7 +128,7 @@ def _calibrated(task: Task, spec: Monitored, point: str, track: Track, amounts: 
                 result[index].low + outwards.low - amounts[index].low,
                 result[index].high + outwards.high - amounts[index].high,
             )
-    return _Judgement(tuple(result), judged.findings, judged.blocked)
+    return _Judgement(tuple(result), judged.findings, judged.blocked, judged.late)
 
 
 def _plausible(

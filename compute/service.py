@@ -7,11 +7,12 @@ Stopping it loses nothing, because everything it writes can be computed anew.
 import asyncio
 import signal
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from compute.config import ComputeSettings
-from compute.engine import compute, evidence_window
+from compute.engine import compute, evidence_window, work_out
 from compute.errors import PeriodError
+from compute.hours import HourAmounts, HourResult, hourly
 from compute.project import PeriodSettings, ProjectSettings, load_project
 from compute.result import Blocked, Result
 from compute.results import ResultsWriter
@@ -59,7 +60,15 @@ def _marked(result: Result, source: Source) -> Result:
     return replace(result, blocked_by=tuple(sorted(blocked, key=lambda why: (why.code, why.where, why.what))))
 
 
-def compute_so_far(project: ProjectSettings, reader: JournalReader, period: PeriodSettings) -> Result | None:
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """What a period amounts to up to now."""
+
+    result: Result
+    hours: tuple[HourResult, ...]
+
+
+def compute_so_far(project: ProjectSettings, reader: JournalReader, period: PeriodSettings) -> SoFar | None:
     """Compute a period up to the last whole hour that a later reading can confirm.
 
     Args:
@@ -68,7 +77,7 @@ def compute_so_far(project: ProjectSettings, reader: JournalReader, period: Peri
         period: one of the project's periods.
 
     Returns:
-        The result, or None when no hour of the period is over yet.
+        The result and what each hour gave, or None when no hour of the period is over yet.
     """
     window = evidence_window(project, period)
     evidence = JournalSource(reader).evidence(project.id, window.start_ms, window.end_ms)
@@ -77,7 +86,10 @@ def compute_so_far(project: ProjectSettings, reader: JournalReader, period: Peri
     until_ms = min((max(slots, default=0) - 1) // HOUR_MS * HOUR_MS, span.end_ms)
     if until_ms <= span.start_ms:
         return None
-    return compute(project, evidence, period, ruleset(), until_ms=until_ms, held=len(reader.held(project.id)))
+    held = len(reader.held(project.id))
+    workings = work_out(project, evidence, period, ruleset(), until_ms=until_ms, held=held)
+    amounts = [HourAmounts(one.spec, one.point, one.hours, one.late) for one in workings.measured]
+    return SoFar(workings.result, hourly(workings.result, project.method, amounts, workings.fixed.factors))
 
 
 def main(settings: ComputeSettings) -> None:
@@ -133,9 +145,9 @@ def _refresh(project: ProjectSettings, reader: JournalReader, writer: ResultsWri
         return
     try:
         for period in project.period:
-            result = compute_so_far(project, reader, period)
-            if result is not None:
-                provisional = result.interval.end_ms < project.interval_of(period).end_ms
-                writer.put(result, provisional=provisional, computed_ms=clock.now_ms())
+            found = compute_so_far(project, reader, period)
+            if found is not None:
+                provisional = found.result.interval.end_ms < project.interval_of(period).end_ms
+                writer.put(found.result, found.hours, provisional=provisional, computed_ms=clock.now_ms())
     except SakugenError as error:
         writer.trouble(project.id, str(error))

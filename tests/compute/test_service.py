@@ -83,8 +83,9 @@ def test_what_a_source_says_against_itself_keeps_its_result_from_being_creditabl
 def test_so_far_counts_up_to_the_last_hour_that_a_later_reading_confirms(place):
     folder = place(SLOTS[:8])  # up to 05:00
     project = load_project(folder / "project.toml")
-    result = compute_so_far(project, JournalReader(folder / "journal.sqlite"), project.period[0])
-    assert result is not None
+    found = compute_so_far(project, JournalReader(folder / "journal.sqlite"), project.period[0])
+    assert found is not None
+    result = found.result
     assert result.interval.end_ms == START_MS + 4 * HOUR_MS
     assert result.vintages[0].reduction.exact
 
