@@ -3,16 +3,19 @@
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from metering.clock import ClockConfig
+from simulators.faults import Fault
 from simulators.roster import DEVICES, PlantName, PowerSource
+
+Transport = Literal["tcp", "tls", "rtu-over-tcp", "rtu"]
 
 
 class PlantSettings(BaseModel):
-    """One `[[plants]]` table: a plant, its project, and the Modbus TCP port that all its devices share."""
+    """One `[[plants]]` table: a plant, its project, and the line that all its devices share."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -24,8 +27,22 @@ class PlantSettings(BaseModel):
     """The site on which the plant stands."""
     host: str = "127.0.0.1"
     """The address to listen on; 0.0.0.0 in a container."""
-    port: int = Field(ge=0, le=65535)
-    """The Modbus TCP port; devices differ by unit id. 0 takes any free port and the ready line names it."""
+    port: int = Field(default=0, ge=0, le=65535)
+    """The port; devices differ by unit id. 0 takes any free port and the ready line names it."""
+    transport: Transport = "tcp"
+    """How Modbus is spoken: TCP, TLS, RTU frames over TCP, or RTU on a pair of pseudo terminals."""
+    certificate: Path | None = None
+    """With transport "tls": the server's certificate (PEM)."""
+    key: Path | None = None
+    """With transport "tls": its private key (PEM)."""
+    client_ca: Path | None = None
+    """With transport "tls": clients must show a certificate of this authority (PEM); empty for any client."""
+    serial: Path | None = None
+    """With transport "rtu": the device file that appears; a Modbus master opens it, without parity."""
+    baudrate: int = Field(default=9600, ge=1200, le=115_200)
+    """With transport "rtu": the pace of the line, 11 bits a character."""
+    fault: tuple[Fault, ...] = ()
+    """What goes wrong on purpose, and when."""
     power: PowerSource = "synthetic"
     """Of the solar plant: "synthetic", or "measured" to replay one-minute AC power from the package pvanalytics."""
     devices: tuple[str, ...] = ()
@@ -37,8 +54,22 @@ class PlantSettings(BaseModel):
         unknown = [name for name in self.devices if name not in allowed]
         if unknown:
             raise ValueError(f"plant {self.plant!r} has no device {unknown[0]!r}; it has {', '.join(allowed)}")
+        strangers = [fault.device for fault in self.fault if fault.device and fault.device not in allowed]
+        if strangers:
+            raise ValueError(f"a fault is of device {strangers[0]!r}; plant {self.plant!r} has {', '.join(allowed)}")
         if self.power == "measured" and self.plant != "solar":
             raise ValueError(f'power = "measured" belongs to a solar plant; remove it from plant {self.plant!r}')
+        return self
+
+    @model_validator(mode="after")
+    def _line_is_whole(self) -> Self:
+        needed = {"tls": ("certificate", "key"), "rtu": ("serial",)}
+        asked = needed.get(self.transport, ())
+        if missing := [name for name in asked if getattr(self, name) is None]:
+            raise ValueError(f'transport = "{self.transport}" needs {missing[0]}')
+        others = [name for name in ("certificate", "key", "serial") if name not in asked and getattr(self, name)]
+        if others:
+            raise ValueError(f'{others[0]} does not belong to transport = "{self.transport}"')
         return self
 
 
@@ -59,9 +90,11 @@ class SimulatorSettings(BaseModel):
     seed: int = 1
     """The same seed, plants and `counters_from` give the same registers at the same instant."""
     counters_from: AwareDatetime = datetime(2025, 12, 1, tzinfo=UTC)
-    """Where the counters begin; not later than the clock. Starting takes about a second a plant for each year since then."""
+    """Where the counters begin; not later than the clock. A plant takes about a second to start for each year since."""
     ledger: Path = Path("data/simulators/ledger.sqlite")
     """The SQLite file that keeps every answer served."""
+    control: Path | None = None
+    """The socket that takes faults while the plants run; by default beside the ledger, with the suffix .control."""
     plants: tuple[PlantSettings, ...] = Field(default=DEMONSTRATION_PLANTS, min_length=1)
     """The plants to serve."""
 
@@ -80,6 +113,11 @@ class SimulatorSettings(BaseModel):
         """Where the counters begin [ms since the Unix epoch]."""
         return int(self.counters_from.timestamp() * 1000)
 
+    @property
+    def control_socket(self) -> Path:
+        """The socket that takes faults."""
+        return self.control or self.ledger.with_suffix(".control")
+
     def seed_of(self, plant: PlantSettings) -> str:
         """The seed of one plant: adding a plant does not change the others."""
         return f"{self.seed}/{plant.project}"
@@ -90,6 +128,7 @@ SAMPLE = """\
 # seed = 1                                   # the same seed gives the same plants
 # counters_from = 2025-12-01T00:00:00Z       # where the counters begin
 # ledger = "data/simulators/ledger.sqlite"   # every answer served
+# control = "data/simulators/ledger.control" # the socket of `sakugen simulate fault`
 
 # [clock]
 # kind = "system"
@@ -102,5 +141,15 @@ port = 15020                                 # all devices of a plant, by unit i
 # host = "127.0.0.1"
 # power = "synthetic"                        # "measured" replays one-minute AC power (extra simulators-data)
 # devices = ["ac-bus"]                       # only these answer
+# transport = "rtu-over-tcp"                 # "tls" with certificate, key and, if asked, client_ca; "rtu" with serial
+# serial = "data/simulators/solar.tty"       # the device file of transport "rtu"
+# baudrate = 9600
+
+# [[plants.fault]]                           # what goes wrong on purpose: `sakugen simulate fault --help`
+# kind = "slow"
+# device = "ac-bus"                          # leave out for all of them
+# amount = 2.0                               # here: seconds
+# start = 2025-12-28T10:00:00+08:00          # leave out for from the beginning
+# end = 2025-12-28T11:00:00+08:00            # leave out for ever
 """
 """A commented sample; a test compares it with the model."""

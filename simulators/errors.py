@@ -3,6 +3,7 @@
 metering.errors.SakugenError
 └── SimulatorError
     ├── PortTakenError      a plant's port cannot be listened on
+    ├── ControlError        running simulators cannot be asked, or not for that
     ├── TooEarlyError       an instant before the counters begin
     └── MeasuredDataError   the package with measured power is missing or not as expected
 """
@@ -35,6 +36,10 @@ class PortTakenError(SimulatorError):
         self.project = project
         self.host = host
         self.port = port
+
+
+class ControlError(SimulatorError):
+    """Running simulators cannot be asked, or they cannot do that; says why."""
 
 
 class TooEarlyError(SimulatorError):

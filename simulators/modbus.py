@@ -1,141 +1,103 @@
-"""In: a plant's instruments. Out: one Modbus TCP port on which each answers, live, and the ledger's entries.
+"""In: a request to a device on a line. Out: its answer, and an entry in the ledger when a client can have it."""
 
-The one file of the simulators that imports pymodbus. Registers are filled in by the server's `action` hook at the
-instant of the request, because read-only SimData cannot be changed from outside.
-"""
-
-import asyncio
-import socket
 from collections.abc import Sequence
-from itertools import pairwise
-from types import TracebackType
-from typing import Self
-
-from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
 
 from metering.clock import Clock
-from simulators.config import PlantSettings
-from simulators.errors import PortTakenError
+from simulators.faults import FaultBoard
+from simulators.frames import (
+    ILLEGAL_ADDRESS,
+    ILLEGAL_FUNCTION,
+    ILLEGAL_VALUE,
+    MOST_REGISTERS,
+    TARGET_FAILED,
+    Framing,
+    Request,
+    exception_pdu,
+    registers_pdu,
+)
 from simulators.ledger import Ledger, ServedAnswer
+from simulators.line_faults import Sending, disturbed
 from simulators.roster import Instrument
 
-_EVERY_OTHER_UNIT = 0  # pymodbus: answers for the unit ids that no other device has
 
-
-class ModbusPort:
-    """The Modbus TCP server of one plant; listens within `async with`."""
+class Devices:
+    """The devices of a plant that share one line, by unit id."""
 
     def __init__(
-        self, settings: PlantSettings, instruments: Sequence[Instrument], clock: Clock, ledger: Ledger
+        self,
+        owner: tuple[str, str],
+        instruments: Sequence[Instrument],
+        clock: Clock,
+        ledger: Ledger,
+        faults: FaultBoard,
     ) -> None:
-        """Keep what to serve; nothing listens yet.
+        """Keep what answers.
 
         Args:
-            settings: the plant's project, site, host and port.
-            instruments: the devices that answer.
+            owner: the project and the site of the plant.
+            instruments: the devices.
             clock: the plant's clock.
-            ledger: where every answer is written; open while this is.
+            ledger: where every answer is written; open while this is used.
+            faults: what goes wrong on purpose.
         """
-        self._settings = settings
-        self._instruments = instruments
+        self._project, self._site = owner
+        self._by_unit = {instrument.unit_id: instrument for instrument in instruments}
         self._clock = clock
         self._ledger = ledger
-        self._server: ModbusTcpServer | None = None
+        self._faults = faults
 
-    @property
-    def port(self) -> int:
-        """The TCP port that is listened on."""
-        transport: object = self._server.transport if self._server is not None else None
-        if not isinstance(transport, asyncio.Server):
-            raise RuntimeError("the port is known within `async with`")  # noqa: TRY004 - a wrong use, not a wrong type
-        return int(transport.sockets[0].getsockname()[1])
+    def has(self, kind: str) -> bool:
+        """Whether the line as a whole has a fault now."""
+        return any(fault.kind == kind for fault in self._faults.of("", self._clock.now_ms()))
 
-    async def __aenter__(self) -> Self:
-        """Listen.
+    def answer(self, request: Request, framing: Framing, *, tells_absent: bool) -> Sending | None:
+        """Answer as the device would at this instant, faults included.
 
-        Raises:
-            PortTakenError: the port cannot be listened on.
+        Args:
+            request: what is asked.
+            framing: of the line.
+            tells_absent: whether somebody answers for a unit that is not there: exception 11, as a gateway to a serial
+                line does. On the serial line itself nobody does.
+
+        Returns:
+            What goes over the line; None when nobody is there.
         """
+        instrument = self._by_unit.get(request.unit_id)
+        if instrument is None:
+            absent = exception_pdu(request.function, TARGET_FAILED)
+            return Sending(framing.frame(request, absent, request.unit_id)) if tells_absent else None
         now_ms = self._clock.now_ms()
-        devices = [_absent_unit(), *(self._device(instrument, now_ms) for instrument in self._instruments)]
-        host, port = self._settings.host, self._settings.port
-        server = ModbusTcpServer(devices, address=(host, port))
-        # `listen` says why it failed in a log line only.
-        if not await server.listen():
-            raise PortTakenError(self._settings.project, host, port, _why_not(host, port))
-        self._server = server
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connections and the port."""
-        if self._server is not None:
-            await self._server.shutdown()  # type: ignore[no-untyped-call]
-            self._server = None
-
-    def _device(self, instrument: Instrument, now_ms: int) -> SimDevice:
-        async def action(
-            function: int, start: int, address: int, count: int, registers: list[int], written: object
-        ) -> ExcCodes | None:
-            if function != instrument.function or written is not None:
-                return ExcCodes.ILLEGAL_FUNCTION
-            words = self._answer(instrument, address, count)
-            registers[address - start : address - start + count] = words
-            return None
-
-        # The addresses of an image never change, so any instant tells which can be read.
-        blocks = [
-            SimData(first, count=count, datatype=DataType.REGISTERS)
-            for first, count in _runs(sorted(instrument.image(now_ms)))
-        ]
-        return SimDevice(instrument.unit_id, simdata=blocks, action=action)
-
-    def _answer(self, instrument: Instrument, address: int, count: int) -> list[int]:
-        served_ms = self._clock.now_ms()
-        image = instrument.image(served_ms)
-        words = [image[place] for place in range(address, address + count)]
-        self._ledger.append(
-            ServedAnswer(
-                served_ms=served_ms,
-                project=self._settings.project,
-                site=self._settings.site,
-                device=instrument.name,
-                unit_id=instrument.unit_id,
-                function=instrument.function,
-                address=address,
-                words=b"".join(word.to_bytes(2, "big") for word in words),
+        words = _words(instrument, request, now_ms)
+        if isinstance(words, int):
+            pdu = exception_pdu(request.function, words)
+        else:
+            pdu = registers_pdu(request.function, words)
+        sending = disturbed(framing, request, pdu, self._faults.of(instrument.name, now_ms))
+        if isinstance(words, bytes) and sending.arrives_whole:
+            self._ledger.append(
+                ServedAnswer(
+                    served_ms=now_ms,
+                    project=self._project,
+                    site=self._site,
+                    device=instrument.name,
+                    unit_id=instrument.unit_id,
+                    function=instrument.function,
+                    address=request.address,
+                    words=words,
+                )
             )
-        )
-        return words
+        return sending
 
 
-def _absent_unit() -> SimDevice:
-    """Answer for the units that are not there as a Modbus gateway does: exception 11, target failed to respond.
-
-    Without it pymodbus answers exception 4 and logs a traceback for each request.
-    """
-
-    async def action(*_request: object) -> ExcCodes:
-        return ExcCodes.GATEWAY_NO_RESPONSE
-
-    everything = SimData(0, count=65_536, datatype=DataType.REGISTERS)
-    return SimDevice(_EVERY_OTHER_UNIT, simdata=[everything], action=action)
-
-
-def _runs(addresses: Sequence[int]) -> list[tuple[int, int]]:
-    """Group ascending addresses into (first, count) without gaps."""
-    starts = [addresses[0], *(after for before, after in pairwise(addresses) if after != before + 1)]
-    ends = [*(before for before, after in pairwise(addresses) if after != before + 1), addresses[-1]]
-    return [(start, end - start + 1) for start, end in zip(starts, ends, strict=True)]
-
-
-def _why_not(host: str, port: int) -> str:
-    """Ask the system why a port cannot be listened on."""
+def _words(instrument: Instrument, request: Request, at_ms: int) -> bytes | int:
+    # What the registers show, or the exception's code.
+    if request.function != instrument.function:
+        return ILLEGAL_FUNCTION
+    if not 1 <= request.count <= MOST_REGISTERS:
+        return ILLEGAL_VALUE
+    image = instrument.image(at_ms)
+    places = range(request.address, request.address + request.count)
     try:
-        with socket.create_server((host, port)):
-            return "it could not be listened on a moment ago"
-    except OSError as error:
-        return error.strerror or str(error)
+        return b"".join(image[place].to_bytes(2, "big") for place in places)
+    except KeyError:
+        return ILLEGAL_ADDRESS

@@ -1,7 +1,6 @@
 """In: the simulators' settings. Out: plants that answer Modbus TCP until told to stop, and a complete ledger."""
 
 import asyncio
-import logging
 import signal
 import sys
 from collections.abc import Callable
@@ -9,9 +8,12 @@ from contextlib import AsyncExitStack, suppress
 
 from metering.clock import utc_text
 from simulators.config import SimulatorSettings
+from simulators.control import Control
 from simulators.errors import SimulatorError, TooEarlyError
+from simulators.faults import FaultBoard
 from simulators.ledger import Ledger
-from simulators.modbus import ModbusPort
+from simulators.lines import SerialLine, TcpLine
+from simulators.modbus import Devices
 from simulators.roster import build_site
 
 COMMIT_EVERY_S = 0.5
@@ -34,6 +36,7 @@ async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callab
 
     Raises:
         PortTakenError: a port cannot be listened on; nothing is served.
+        ControlError: the control socket cannot be listened on.
         TooEarlyError: the clock is before `counters_from`.
         MeasuredDataError: measured power is asked for and not installed.
     """
@@ -46,13 +49,20 @@ async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callab
         )
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(settings.ledger))
-        places = []
+        places: list[str] = []
+        boards: dict[str, FaultBoard] = {}
+        names: dict[str, set[str]] = {}
         for plant in settings.plants:
             site = build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power)
             site.plant.prepare(now_ms + PREPARED_MS)
             served = [each for each in site.instruments if not plant.devices or each.name in plant.devices]
-            port = await stack.enter_async_context(ModbusPort(plant, served, clock, ledger))
-            places.append(f"{plant.project}={plant.host}:{port.port}")
+            boards[plant.project] = FaultBoard(plant.fault)
+            names[plant.project] = {each.name for each in served}
+            devices = Devices((plant.project, plant.site), served, clock, ledger, boards[plant.project])
+            line = SerialLine(plant, devices) if plant.transport == "rtu" else TcpLine(plant, devices)
+            await stack.enter_async_context(line)
+            places.append(f"{plant.project}={line.place}")
+        await stack.enter_async_context(Control(settings.control_socket, boards, names, clock))
         announce(f"ready simulators {' '.join(places)} ledger={settings.ledger}")
         while not stop.is_set():
             with suppress(TimeoutError):
@@ -73,8 +83,6 @@ def main(settings: SimulatorSettings) -> int:
     Returns:
         The exit status: 0 after an orderly end, 2 when the settings cannot be served as they are.
     """
-    # Its warnings repeat what our own exceptions say; its errors are ours to see.
-    logging.getLogger("pymodbus.logging").setLevel(logging.ERROR)
     try:
         asyncio.run(_run_until_signalled(settings))
     except SimulatorError as error:

@@ -1,0 +1,119 @@
+"""What goes wrong on purpose: a plan or a word at run time in, the faults that a device has at an instant out.
+
+Everything else about a fault of a line is `line_faults`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+FaultKind = Literal[
+    "silent", "slow", "late", "wrong-unit", "bad-crc", "truncated", "merged", "exception", "busy", "half-open",
+    "one-session",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a kind of fault does, for people."""
+
+    does: str
+    amount: str = ""
+    """What `amount` means, with its unit; "" where there is none."""
+    default: float = 0
+    whole_port: bool = False
+    """Whether it is a fault of the port, so that no device can be named."""
+
+
+KINDS: "MappingProxyType[FaultKind, About]" = MappingProxyType({
+    "silent": About("gives no answer"),
+    "slow": About("answers late, and what is asked meanwhile waits", "delay [s]", 2.0),
+    "late": About("answers late, when the next request has long been answered", "delay [s]", 5.0),
+    "wrong-unit": About("answers under the next unit id"),
+    "bad-crc": About("answers with a wrong checksum; on TCP, which has none, with a wrong protocol id"),
+    "truncated": About("breaks off in the middle of an answer"),
+    "merged": About("holds an answer back and sends it together with the next one"),
+    "exception": About("answers with an exception", "exception code", 4),
+    "busy": About("answers exception 6, server device busy"),
+    "half-open": About("the connection stays, and nothing is read from it or answered", whole_port=True),
+    "one-session": About("only the oldest connection is served, others are closed at once", whole_port=True),
+})  # fmt: skip
+"""Every kind there is."""
+
+
+class Fault(BaseModel):
+    """One fault: in a plan, or asked for while the simulators run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: FaultKind
+    device: str = ""
+    """The device that has it, by name; empty for all devices of the plant."""
+    start: AwareDatetime | None = None
+    """From when on; empty for from the beginning, or from now on."""
+    end: AwareDatetime | None = None
+    """Until when; empty for ever."""
+    amount: float | None = Field(default=None, ge=0)
+    """How much, see `KINDS`; empty for the usual."""
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        about = KINDS[self.kind]
+        if self.amount is not None and not about.amount:
+            raise ValueError(f"a fault {self.kind!r} has no amount")
+        if self.device and about.whole_port:
+            raise ValueError(f"a fault {self.kind!r} is of the whole port; leave `device` out")
+        if self.start is not None and self.end is not None and self.end <= self.start:
+            raise ValueError("end must be after start")
+        if self.kind == "exception" and not 1 <= self.how_much <= 255:
+            raise ValueError("an exception code is a number from 1 to 255")
+        return self
+
+    @property
+    def how_much(self) -> float:
+        """The amount, or what is usual for its kind."""
+        return KINDS[self.kind].default if self.amount is None else self.amount
+
+    def is_on(self, device: str, at_ms: int) -> bool:
+        """Whether a device has it at an instant [ms since the Unix epoch]."""
+        begun = self.start is None or self.start.timestamp() * 1000 <= at_ms
+        over = self.end is not None and self.end.timestamp() * 1000 <= at_ms
+        return begun and not over and self.device in {"", device}
+
+
+class FaultBoard:
+    """The faults of one plant: those planned, and those asked for since."""
+
+    def __init__(self, planned: Iterable[Fault] = ()) -> None:
+        """Begin with a plan."""
+        self._faults = list(planned)
+
+    def add(self, fault: Fault) -> None:
+        """Take another fault in."""
+        self._faults.append(fault)
+
+    def clear(self, kind: FaultKind | None = None, device: str = "") -> int:
+        """Forget faults.
+
+        Args:
+            kind: only of this kind; None = of any.
+            device: only of this device; empty = of any.
+
+        Returns:
+            How many there were.
+        """
+        going = [fault for fault in self._faults if kind in {None, fault.kind} and device in {"", fault.device}]
+        self._faults = [fault for fault in self._faults if fault not in going]
+        return len(going)
+
+    @property
+    def all(self) -> tuple[Fault, ...]:
+        """Every fault that is known, those to come included."""
+        return tuple(self._faults)
+
+    def of(self, device: str, at_ms: int) -> tuple[Fault, ...]:
+        """The faults that a device has at an instant [ms since the Unix epoch]."""
+        return tuple(fault for fault in self._faults if fault.is_on(device, at_ms)) if self._faults else ()
