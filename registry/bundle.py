@@ -22,11 +22,12 @@ STATEMENT = "statement.json"
 PROJECT = "project.toml"
 KEYS = "keys.toml"
 OPERATOR_SIGNATURE = "signatures/operator.jws"
+DECLARED = "declared/"
 
 _ENTRY = re.compile(
     r"manifest\.json|statement\.json|project\.toml|keys\.toml|signatures/operator\.jws"
     r"|methodology/[a-z0-9][a-z0-9._-]{0,80}\.(?:toml|py)|maps/[0-9a-f]{64}\.toml|evidence/[0-9A-Z]{26}\.records"
-    r"|declared/[a-z0-9][a-z0-9._-]{0,80}\.toml"
+    r"|declared/[a-z0-9][a-z0-9._-]{0,80}\.toml(?:\.sig)?"
 )
 _EARLIEST = (
     1980,
@@ -53,6 +54,11 @@ def map_entry(digest: str) -> str:
 def methodology_entry(name: str) -> str:
     """Where a file of the methodology lies."""
     return f"methodology/{name}"
+
+
+def declared_entry(file: str) -> str:
+    """Where a declared value or its signature lies, by its file name."""
+    return f"{DECLARED}{file}"
 
 
 def evidence_entry(stream: str) -> str:

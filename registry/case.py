@@ -10,6 +10,7 @@ from pathlib import Path
 from compute.project import ProjectSettings
 from metering.keys import KeyRing
 from registry.canonical import JsonObject, JsonValue
+from registry.declared import SignedValue
 from registry.errors import RegistryError
 from registry.evidence import Link, Run
 
@@ -40,6 +41,7 @@ class Case:
     links: list[Link] = field(default_factory=list)
     """Every record of the evidence that can be read, in the order of its run."""
     runs: list[Run] = field(default_factory=list)
+    declared_read: tuple[SignedValue, ...] | None = None
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -77,6 +79,13 @@ class Case:
         if self.project_read is None:
             raise CannotCheckError("project.toml could not be read")
         return self.project_read
+
+    @property
+    def declared(self) -> tuple[SignedValue, ...]:
+        """The declared values of the bundle."""
+        if self.declared_read is None:
+            raise CannotCheckError("the declared values could not be read")
+        return self.declared_read
 
     @property
     def evidence(self) -> list[Link]:

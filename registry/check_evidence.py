@@ -3,6 +3,7 @@
 from compute.engine import ENGINE
 from compute.errors import ComputeError
 from metering import note
+from metering.config import ConfigError
 from metering.errors import DeviceMapError, NoteError, RecordError
 from metering.keys import KeyRing, Role
 from metering.record import Birth, split
@@ -10,7 +11,7 @@ from registry.bundle import PROJECT, evidence_entry, map_entry, unframe
 from registry.canonical import JsonValue, digest_of
 from registry.case import CannotCheckError, Case, Outcome
 from registry.compare import differences
-from registry.errors import BundleError, SignatureError
+from registry.errors import BundleError, DeclaredValueError, SignatureError
 from registry.evidence import (
     Link,
     broken_links,
@@ -137,7 +138,7 @@ def computing(case: Case) -> Outcome:
         raise CannotCheckError(f"the statement was computed by engine {engine!r}, this installation has {ENGINE!r}")
     try:
         again = build_statement(basis)
-    except (ComputeError, DeviceMapError) as fault:
+    except (ComputeError, ConfigError, DeclaredValueError, DeviceMapError) as fault:
         raise CannotCheckError(f"{project.id} cannot be computed anew: {fault}") from fault
     faults = tuple(str(difference) for difference in differences(case.statement, again))
     return Outcome(f"computed anew by engine {ENGINE} under {basis.ruleset}, every field compared", faults)
@@ -155,6 +156,7 @@ def _basis(case: Case) -> Basis:
         held=tuple(_held(item) for item in held),
         ruleset=rules,
         supersedes=supersedes if isinstance(supersedes, str) else None,
+        declared=case.declared,
     )
 
 

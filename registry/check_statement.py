@@ -1,11 +1,14 @@
 """The steps of the check that look at documents: archive, manifest, statement, signature, project, methodology, log."""
 
 import re
+from collections.abc import Mapping
 
+from compute.declared import SIGNATURE_SUFFIX
 from compute.methodologies import package_files
 from compute.project import parse_project
 from metering.config import ConfigError
 from registry.bundle import (
+    DECLARED,
     KEYS,
     MANIFEST,
     OPERATOR_SIGNATURE,
@@ -15,16 +18,16 @@ from registry.bundle import (
     methodology_entry,
     read_bundle,
 )
-from registry.canonical import canonical_bytes, digest_of, parse_canonical, parse_object
+from registry.canonical import JsonValue, canonical_bytes, digest_of, parse_canonical, parse_object
 from registry.case import Case, Outcome
-from registry.errors import BundleError, CanonicalError, SignatureError
+from registry.declared import listing, signature_faults, signed_values
+from registry.errors import BundleError, CanonicalError, DeclaredValueError, SignatureError
 from registry.signing import verify_detached
 from registry.statement import TYPE
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _NEEDED = (MANIFEST, STATEMENT, OPERATOR_SIGNATURE, PROJECT, KEYS)
 _METHODOLOGY_FOLDER = "methodology/"
-_DECLARED_FOLDER = "declared/"
 
 
 def archive(case: Case) -> Outcome:
@@ -108,13 +111,39 @@ def methodology(case: Case) -> Outcome:
 
 
 def declared_values(case: Case) -> Outcome:
-    """Declared values are enclosed exactly as the statement lists them; this version has none."""
-    enclosed = sorted(name for name in case.files if name.startswith(_DECLARED_FOLDER))
-    faults = [f"{name} is enclosed, and the statement lists no declared value" for name in enclosed]
-    if case.at("declared_values") != []:
-        stated = canonical_bytes(case.at("declared_values")).decode()
-        faults.append(f"/declared_values: stated {stated}; this version of the check knows none")
-    return Outcome("none declared", tuple(faults))
+    """An operator whom the caller trusts signed each declared value, and the statement lists exactly those enclosed."""
+    files = {name.removeprefix(DECLARED): data for name, data in case.files.items() if name.startswith(DECLARED)}
+    faults = _misstated(case.at("declared_values"), files)
+    try:
+        case.declared_read = signed_values(files)
+        faults += _differently_listed(case.at("declared_values"), listing(case.declared_read)) if not faults else []
+    except (ConfigError, DeclaredValueError) as fault:
+        return Outcome(f"{len(files)} files", (*faults, *f"{fault}".split("\n")))
+    if case.declared_read:
+        faults += signature_faults(case.declared_read, case.keys)
+    return Outcome(f"{len(case.declared_read)} declared values, each with its signature", tuple(faults))
+
+
+def _misstated(stated: JsonValue, files: Mapping[str, bytes]) -> list[str]:
+    # By name and digest alone, so that a file left out, added or changed is named even when nothing else can be read.
+    rows = [row for row in stated if isinstance(row, dict)] if isinstance(stated, list) else []
+    listed = {name: row.get("sha256") for row in rows if isinstance(name := row.get("file"), str)}
+    found = {name: digest_of(data) for name, data in files.items() if not name.endswith(SIGNATURE_SUFFIX)}
+    if not isinstance(stated, list) or len(listed) != len(stated):
+        return ["/declared_values: must list each declared value once"]
+    faults = [f"{name} is listed by the statement and not in the bundle" for name in listed if name not in found]
+    faults += [f"{name} is in the bundle and not listed by the statement" for name in found if name not in listed]
+    for name in sorted(found.keys() & listed.keys()):
+        if listed[name] != found[name]:
+            faults.append(f"{name}: the statement lists {listed[name]}, the bytes are {found[name]}")
+    return faults
+
+
+def _differently_listed(stated: JsonValue, found: list[JsonValue]) -> list[str]:
+    if stated == found:
+        return []
+    shown = " and ".join(canonical_bytes(rows).decode() for rows in (stated, found))
+    return [f"/declared_values: stated and found differ: {shown}"]
 
 
 def transparency_log(case: Case) -> Outcome:

@@ -7,10 +7,11 @@ years later holds exactly those records, whatever has arrived since.
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from compute.declared import FOLDER
 from compute.engine import evidence_window
 from compute.project import parse_project
 from ingest.store.reader import JournalReader, StoredRecord
@@ -20,7 +21,8 @@ from metering.keys import KeyRing
 from metering.note import Signer
 from registry import bundle
 from registry.canonical import canonical_bytes, digest_of, parse_object
-from registry.errors import DraftError, EvidenceUnavailableError
+from registry.declared import SignedValue, folder_files, signature_faults, signed_values
+from registry.errors import DeclaredValueError, DraftError, EvidenceUnavailableError
 from registry.evidence import Link, chained_runs, map_texts
 from registry.periods import refuse_open_period, refuse_overlap
 from registry.signing import sign_detached
@@ -65,17 +67,20 @@ def draft_statement(request: DraftRequest, store: StatementStore, clock: Clock) 
         UnknownStatementError: when the store does not hold the statement that is to be replaced.
         ConfigError: when the project file has faults.
         KeyFileError: when the key file is missing or malformed.
+        DeclaredValueError: when a declared value beside the project file is not signed by an operator of the key file.
     """
     project_text = _read(request.project_file)
     keys_text = _read(request.keys_file)
-    KeyRing.parse(keys_text.decode("utf-8"), str(request.keys_file))
+    keys = KeyRing.parse(keys_text.decode("utf-8"), str(request.keys_file))
     project = parse_project(project_text.decode("utf-8"), str(request.project_file))
     period = project.period_named(request.period)
     now_ms = clock.now_ms()
     refuse_open_period(project.id, period.id, project.interval_of(period), now_ms)
     span = evidence_window(project, period)
     links, held = _evidence(JournalReader(request.journal), project.id, span)
-    basis = Basis(project_text, period.id, links, held, supersedes=request.supersedes)
+    files = folder_files(request.project_file.parent / FOLDER)
+    declared = _declared(files, keys, now_ms)
+    basis = Basis(project_text, period.id, links, held, supersedes=request.supersedes, declared=declared)
     document = build_statement(basis)
     data = canonical_bytes(document)
     refuse_overlap(store, project.id, digest_of(data), document)
@@ -88,11 +93,25 @@ def draft_statement(request: DraftRequest, store: StatementStore, clock: Clock) 
             bundle.PROJECT: project_text,
             bundle.KEYS: keys_text,
             **methodology_files(project),
+            **{bundle.declared_entry(name): data for name, data in files.items()},
             _DIGESTS: b"".join(bytes.fromhex(link.digest) for link in links),
             _WINDOW: f"{span.start_ms} {span.end_ms}".encode(),
         },
         who=Who("operator", request.operator.name, now_ms),
     )
+
+
+def _declared(files: Mapping[str, bytes], keys: KeyRing, now_ms: int) -> tuple[SignedValue, ...]:
+    values = signed_values(files)
+    faults = signature_faults(values, keys)
+    faults += [
+        f"{value.declared.file}: declared at {value.declared.body.when.isoformat()}, which is yet to come"
+        for value in values
+        if value.signed_ms > now_ms
+    ]
+    if faults:
+        raise DeclaredValueError("\n".join(faults))
+    return values
 
 
 def submit_statement(digest: str, operator: str, store: StatementStore, clock: Clock) -> None:

@@ -6,6 +6,7 @@ RegistryError
 ├── UnknownStatementError       the store holds no statement of that digest
 ├── IllegalTransitionError      a move that the table of states does not allow
 ├── StoreBusyError              another process holds the store (retryable)
+├── DeclaredValueError          a declared value that is not signed, or not by an operator who is trusted
 ├── DraftError                  a statement cannot be drawn up from what is there
 ├── EvidenceUnavailableError    the journal no longer gives the bytes that a statement names
 ├── BundleError                 a bundle that cannot be read safely
@@ -54,6 +55,10 @@ class StoreBusyError(RegistryError):
     """Another process holds the statement store."""
 
     retryable = True
+
+
+class DeclaredValueError(RegistryError):
+    """A declared value that is not signed, or not by an operator whose key counts; says which file."""
 
 
 class DraftError(RegistryError):

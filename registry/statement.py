@@ -32,6 +32,7 @@ from metering.clock import utc_text
 from metering.findings import Finding
 from registry.bundle import methodology_entry
 from registry.canonical import JsonObject, digest_of
+from registry.declared import SignedValue, listing
 from registry.evidence import Link, chained_runs, evidence_root, map_texts, run_list
 
 TYPE = "sakugen.statement/1"
@@ -80,6 +81,8 @@ class Basis:
     ruleset: str = DEFAULT_ID
     supersedes: str | None = None
     """The digest of the statement that this one replaces."""
+    declared: tuple[SignedValue, ...] = ()
+    """Every declared value of the project, in order of their numbers."""
 
 
 def methodology_files(project: ProjectSettings) -> dict[str, bytes]:
@@ -91,15 +94,17 @@ def build_statement(basis: Basis) -> JsonObject:
     """Draw a statement up.
 
     Raises:
-        ConfigError: when the project file has faults.
+        ConfigError: when the project file has faults, or a declared value does not fit it.
         ComputeError: when the project cannot be computed, or has no such period or ruleset.
         DeviceMapError: when a birth carries a device map that cannot be used.
+        DeclaredValueError: when the signature of a declared value is none.
     """
     project = parse_project(basis.project_text.decode("utf-8"))
     evidence = collect(link.data for link in basis.links)
     period = project.period_named(basis.period)
     rules = ruleset(basis.ruleset)
-    result = compute(project, evidence, period, rules, held=len(basis.held))
+    declared = [value.declared for value in basis.declared]
+    result = compute(project, evidence, period, rules, declared=declared, held=len(basis.held))
     return {
         "type": TYPE,
         "project": _project(project, basis.project_text),
@@ -114,7 +119,7 @@ def build_statement(basis: Basis) -> JsonObject:
             "rows": [_monitored(value, rules) for value in result.monitored],
         },
         "fixed_parameters": [_fixed(value) for value in result.fixed],
-        "declared_values": [],
+        "declared_values": listing(basis.declared),
         "findings": [_finding(finding) for finding in result.findings],
         "creditable": result.creditable,
         "blocked_by": [{"code": why.code, "where": why.where, "what": why.what} for why in result.blocked_by],
@@ -192,7 +197,7 @@ def _uncertainty(stated: Uncertainty | None) -> JsonObject:
         return {}
     return {
         "uncertainty": {
-            "expanded_tco2e": _amount(stated.expanded),
+            "expanded_tco2e": None if stated.expanded is None else _amount(stated.expanded),
             "coverage_factor": stated.coverage_factor,
             "mark": stated.mark,
             "left_out": list(stated.left_out),

@@ -283,11 +283,11 @@ def test_a_log_position_left_out_is_not_null(forgery, signers):
 
 
 def test_declared_values_that_nobody_knows_are_refused(forgery, signers):
-    forgery.files["declared/extra.toml"] = b""
-    assert "declared/extra.toml is enclosed" in forgery.failed(signers.ring)["declared values"]
-    del forgery.files["declared/extra.toml"]
-    forgery.state(forgery.statement() | {"declared_values": ["a" * 64]})
-    assert "/declared_values: stated" in forgery.failed(signers.ring)["declared values"]
+    forgery.files["declared/0001-value-extra.toml"] = b""
+    assert "0001-value-extra.toml is in the bundle and not listed" in forgery.failed(signers.ring)["declared values"]
+    del forgery.files["declared/0001-value-extra.toml"]
+    forgery.state(forgery.statement() | {"declared_values": [{"file": "0001-value-extra.toml", "sha256": "a" * 64}]})
+    assert "0001-value-extra.toml is listed by the statement" in forgery.failed(signers.ring)["declared values"]
 
 
 # --- keys ----------------------------------------------------------------------------------------------------------
