@@ -1,6 +1,6 @@
 """What goes wrong on purpose: a plan or a word at run time in, the faults that a device has at an instant out.
 
-Everything else about a fault of a line is `line_faults`.
+What becomes of an answer's bytes is said by `line_faults`, what becomes of registers by `value_faults`.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 FaultKind = Literal[
     "silent", "slow", "late", "wrong-unit", "bad-crc", "truncated", "merged", "exception", "busy", "half-open",
-    "one-session",
+    "one-session", "frozen", "stale", "reset", "step-back", "exchange", "ct", "times-ten",
 ]  # fmt: skip
 
 
@@ -26,6 +26,8 @@ class About:
     default: float = 0
     whole_port: bool = False
     """Whether it is a fault of the port, so that no device can be named."""
+    of_values: bool = False
+    """Whether it changes what registers show; it needs an instant from which on."""
 
 
 KINDS: "MappingProxyType[FaultKind, About]" = MappingProxyType({
@@ -40,6 +42,13 @@ KINDS: "MappingProxyType[FaultKind, About]" = MappingProxyType({
     "busy": About("answers exception 6, server device busy"),
     "half-open": About("the connection stays, and nothing is read from it or answered", whole_port=True),
     "one-session": About("only the oldest connection is served, others are closed at once", whole_port=True),
+    "frozen": About("shows what it showed when it froze", of_values=True),
+    "stale": About("shows what was true a while ago, as data loggers do", "age [s]", 900, of_values=True),
+    "reset": About("its counters begin again at 0", of_values=True),
+    "step-back": About("loses what it last counted, as after a loss of supply", "lost [s]", 600, of_values=True),
+    "exchange": About("is another meter: another serial number, counters from 0", of_values=True),
+    "ct": About("sees power through other transformers than before", "ratio", 0.5, of_values=True),
+    "times-ten": About("shows ten times the power and the counters, as a firmware once did", of_values=True),
 })  # fmt: skip
 """Every kind there is."""
 
@@ -68,6 +77,8 @@ class Fault(BaseModel):
             raise ValueError(f"a fault {self.kind!r} is of the whole port; leave `device` out")
         if self.start is not None and self.end is not None and self.end <= self.start:
             raise ValueError("end must be after start")
+        if about.of_values and self.start is None:
+            raise ValueError(f"a fault {self.kind!r} needs `start`: from when on it shows something else")
         if self.kind == "exception" and not 1 <= self.how_much <= 255:
             raise ValueError("an exception code is a number from 1 to 255")
         return self

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from metering.clock import Clock
-from simulators.faults import FaultBoard
+from simulators.faults import Fault, FaultBoard
 from simulators.frames import (
     ILLEGAL_ADDRESS,
     ILLEGAL_FUNCTION,
@@ -67,12 +67,13 @@ class Devices:
             absent = exception_pdu(request.function, TARGET_FAILED)
             return Sending(framing.frame(request, absent, request.unit_id)) if tells_absent else None
         now_ms = self._clock.now_ms()
-        words = _words(instrument, request, now_ms)
+        faults = self._faults.of(instrument.name, now_ms)
+        words = _words(instrument, request, now_ms, faults)
         if isinstance(words, int):
             pdu = exception_pdu(request.function, words)
         else:
             pdu = registers_pdu(request.function, words)
-        sending = disturbed(framing, request, pdu, self._faults.of(instrument.name, now_ms))
+        sending = disturbed(framing, request, pdu, faults)
         if isinstance(words, bytes) and sending.arrives_whole:
             self._ledger.append(
                 ServedAnswer(
@@ -89,13 +90,13 @@ class Devices:
         return sending
 
 
-def _words(instrument: Instrument, request: Request, at_ms: int) -> bytes | int:
+def _words(instrument: Instrument, request: Request, at_ms: int, faults: Sequence[Fault]) -> bytes | int:
     # What the registers show, or the exception's code.
     if request.function != instrument.function:
         return ILLEGAL_FUNCTION
     if not 1 <= request.count <= MOST_REGISTERS:
         return ILLEGAL_VALUE
-    image = instrument.image(at_ms)
+    image = instrument.image(at_ms, faults)
     places = range(request.address, request.address + request.count)
     try:
         return b"".join(image[place].to_bytes(2, "big") for place in places)

@@ -4,20 +4,63 @@ The table `ROSTER` is all that a further plant needs. Names are the metering poi
 gateway's configuration can be written without asking. Serial numbers here are what its `meter` tables must say.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from metering.interval import Interval
 from simulators.devices import burner_controller, carlo_gavazzi_em340, multical_403, schneider_iem3000, sunspec_103
 from simulators.devices.words import Image
+from simulators.faults import Fault
+from simulators.plants.absorption_chiller import AbsorptionChiller
+from simulators.plants.air_conditioning import AirConditioning
+from simulators.plants.base_station import BaseStation
+from simulators.plants.biogas import BiogasPlant
+from simulators.plants.biomass_power import BiomassPower
+from simulators.plants.chiller import Chiller
+from simulators.plants.fleet import Fleet
+from simulators.plants.gas_cogeneration import GasCogeneration
+from simulators.plants.geothermal import GeothermalBinary
 from simulators.plants.heat_only_boiler import HeatOnlyBoiler
+from simulators.plants.led import Lighting
+from simulators.plants.microgrid import Microgrid
 from simulators.plants.plant import Plant
+from simulators.plants.refinery import Refinery
+from simulators.plants.small_hydro import SmallHydro
 from simulators.plants.solar import SolarPlant
 from simulators.plants.solar_measured import measured_output
+from simulators.plants.steam_boiler import SteamBoilers
 from simulators.plants.transformer_station import Transformer, TransformerStations
+from simulators.plants.transmission_line import TransmissionLine
+from simulators.plants.waste_heat_recovery import WasteHeatRecovery
+from simulators.plants.waste_to_energy import WasteToEnergy
+from simulators.plants.wind import WindFarm
+from simulators.value_faults import serial_of, shown
 
-PlantName = Literal["solar", "heat-only-boiler", "transformer-stations"]
+PlantName = Literal[
+    "solar",
+    "heat-only-boiler",
+    "transformer-stations",
+    "steam-boiler",
+    "chiller",
+    "absorption-chiller",
+    "air-conditioning",
+    "led",
+    "gas-cogeneration",
+    "biogas",
+    "waste-heat-recovery",
+    "small-hydro",
+    "wind",
+    "geothermal",
+    "biomass-power",
+    "waste-to-energy",
+    "microgrid",
+    "transmission-line",
+    "fleet",
+    "base-station",
+    "refinery",
+]
 PowerSource = Literal["synthetic", "measured"]
 
 OUTAGE = Interval(1_766_992_020_000, 1_766_995_740_000)
@@ -42,8 +85,12 @@ class Instrument:
     function: int
     """The Modbus function that reads it: 3 or 4."""
     nameplate: Nameplate
-    image: Callable[[int], Image]
-    """Its readable registers at an instant [ms since the Unix epoch]."""
+    shows: Callable[[int, Sequence[Fault]], Image]
+    """What `image` gives."""
+
+    def image(self, at_ms: int, faults: Sequence[Fault] = ()) -> Image:
+        """Its readable registers at an instant [ms since the Unix epoch], with the faults it has then."""
+        return self.shows(at_ms, faults)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +165,15 @@ def _stations(seed: str, origin_ms: int, _power: PowerSource) -> Plant:
     return TransformerStations(seed, origin_ms, {name: Transformer(outages=outages.get(name, ())) for name in names})
 
 
+def _alone(plant: type[Plant], devices: Sequence[tuple[str, Device]]) -> Entry:
+    """A plant that needs nothing but a seed and an origin; its devices have unit ids from 1 on."""
+    placed = tuple(
+        Placed(name, number, device, f"SIM-{plant.__name__[:3].upper()}-{number:04d}")
+        for number, (name, device) in enumerate(devices, start=1)
+    )
+    return Entry(lambda seed, origin_ms, _power: plant(seed, origin_ms), placed)
+
+
 ROSTER: Mapping[PlantName, Entry] = {
     "solar": Entry(
         _solar,
@@ -144,8 +200,42 @@ ROSTER: Mapping[PlantName, Entry] = {
             Placed("station-3", 3, _EM340, "SIM-EM3-0003"),
         ),
     ),
+    "steam-boiler": _alone(SteamBoilers, [("boiler-aux", _IEM3000)]),
+    "chiller": _alone(Chiller, [("chiller", _IEM3000), ("chilled-water", _MULTICAL), ("cooling-water", _MULTICAL)]),
+    "absorption-chiller": _alone(AbsorptionChiller, [("chilled-water", _MULTICAL), ("pumps", _IEM3000)]),
+    "air-conditioning": _alone(AirConditioning, [("floor-1", _EM340), ("floor-2", _EM340), ("floor-3", _EM340)]),
+    "led": _alone(Lighting, [("circuit-1", _EM340), ("circuit-2", _EM340)]),
+    "gas-cogeneration": _alone(
+        GasCogeneration, [("generator", _IEM3000), ("auxiliary", _IEM3000), ("heat-used", _MULTICAL)]
+    ),
+    "biogas": _alone(BiogasPlant, [("generator", _IEM3000), ("auxiliary", _IEM3000)]),
+    "waste-heat-recovery": _alone(WasteHeatRecovery, [("generator", _IEM3000), ("auxiliary", _IEM3000)]),
+    "small-hydro": _alone(SmallHydro, [("generator", _IEM3000), ("station-use", _IEM3000), ("grid", _IEM3000)]),
+    "wind": _alone(
+        WindFarm,
+        [
+            ("turbine-1", _IEM3000),
+            ("turbine-2", _IEM3000),
+            ("turbine-3", _IEM3000),
+            ("turbine-4", _IEM3000),
+            ("turbine-5", _IEM3000),
+            ("grid", _IEM3000),
+        ],
+    ),
+    "geothermal": _alone(
+        GeothermalBinary, [("generator", _IEM3000), ("auxiliary", _IEM3000), ("grid", _IEM3000), ("brine", _MULTICAL)]
+    ),
+    "biomass-power": _alone(BiomassPower, [("generator", _IEM3000), ("auxiliary", _IEM3000), ("grid", _IEM3000)]),
+    "waste-to-energy": _alone(WasteToEnergy, [("generator", _IEM3000), ("auxiliary", _IEM3000)]),
+    "microgrid": _alone(
+        Microgrid, [("solar", _IEM3000), ("battery-meter", _IEM3000), ("gensets", _IEM3000), ("feeder", _IEM3000)]
+    ),
+    "transmission-line": _alone(TransmissionLine, [("sent", _IEM3000), ("received", _IEM3000)]),
+    "fleet": _alone(Fleet, []),
+    "base-station": _alone(BaseStation, [("load", _EM340), ("solar", _EM340), ("genset", _EM340)]),
+    "refinery": _alone(Refinery, []),
 }
-"""Every plant that can be served."""
+"""Every plant, with the devices that show its instruments; an instrument without a device is not served yet."""
 
 DEVICES: Mapping[PlantName, tuple[str, ...]] = {
     plant: tuple(placed.name for placed in entry.devices) for plant, entry in ROSTER.items()
@@ -174,5 +264,7 @@ def _instrument(plant: Plant, placed: Placed) -> Instrument:
         unit_id=placed.unit_id,
         function=device.function,
         nameplate=Nameplate(device.make, device.model, placed.serial),
-        image=lambda at_ms: device.image(plant.state(placed.name, at_ms), placed.serial),
+        shows=lambda at_ms, faults: device.image(
+            shown(partial(plant.state, placed.name), faults, at_ms), serial_of(placed.serial, faults)
+        ),
     )

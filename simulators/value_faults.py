@@ -1,0 +1,82 @@
+"""What an instrument sees and the faults of its device in, what the device shows out; pure.
+
+The physics goes on untouched, so the true reduction of a plant stays what it is. A fault that is over leaves no trace:
+the device then shows what it would have shown without it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from simulators.faults import Fault
+from simulators.plants.states import State
+
+StateAt = Callable[[int], State]
+"""From an instant [ms since the Unix epoch] to what an instrument sees."""
+
+_TEN = 10.0
+
+
+def shown(state_at: StateAt, faults: Sequence[Fault], at_ms: int) -> State:
+    """What a device shows at an instant.
+
+    Args:
+        state_at: what its instrument really sees, at any instant.
+        faults: what the device has at this instant.
+        at_ms: the instant [ms since the Unix epoch].
+    """
+    for fault in faults:
+        state_at = _behind(state_at, fault)
+    return state_at(at_ms)
+
+
+def serial_of(serial: str, faults: Sequence[Fault]) -> str:
+    """The serial number that a device tells: a meter that was exchanged is another one."""
+    return f"{serial[:-1]}X" if any(fault.kind == "exchange" for fault in faults) else serial
+
+
+def _behind(state_at: StateAt, fault: Fault) -> StateAt:
+    since_ms = 0 if fault.start is None else int(fault.start.timestamp() * 1000)
+    much = fault.how_much
+    match fault.kind:
+        case "frozen":
+            return lambda at_ms: state_at(min(at_ms, since_ms))
+        case "stale":
+            return lambda at_ms: state_at(at_ms - round(much * 1000))
+        case "reset" | "exchange":
+            return lambda at_ms: _less(state_at(at_ms), _counters(state_at(since_ms)))
+        case "step-back":
+            before_ms = since_ms - round(much * 1000)
+            return lambda at_ms: _less(state_at(at_ms), _gained(state_at(before_ms), state_at(since_ms)))
+        case "ct":
+            return lambda at_ms: _through(state_at(at_ms), much, _counters(state_at(since_ms)))
+        case "times-ten":
+            return lambda at_ms: _through(state_at(at_ms), _TEN, {})
+        case _:
+            return state_at
+
+
+def _counters(state: State) -> Mapping[str, float]:
+    return {name: getattr(state, name) for name in state.COUNTERS}
+
+
+def _gained(earlier: State, later: State) -> Mapping[str, float]:
+    before = _counters(earlier)
+    return {name: value - before[name] for name, value in _counters(later).items()}
+
+
+def _less(state: State, amounts: Mapping[str, float]) -> State:
+    changed: dict[str, Any] = {name: value - amounts[name] for name, value in _counters(state).items()}
+    return replace(state, **changed)
+
+
+def _through(state: State, ratio: float, from_values: Mapping[str, float]) -> State:
+    # What is counted is multiplied as well as the counter, from a value on.
+    changed: dict[str, Any] = {}
+    for name, value in _counters(state).items():
+        base = from_values.get(name, 0.0)
+        changed[name] = base + (value - base) * ratio
+    for counted in state.COUNTERS.values():
+        name = counted.lstrip("-")
+        changed[name] = getattr(state, name) * ratio
+    return replace(state, **changed)
