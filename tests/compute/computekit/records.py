@@ -28,6 +28,8 @@ class Shown:
     tier: str = "bench"
     received_ms: Mapping[int, int] = field(default_factory=dict)
     """Slot → when the answer was in after it [ms]; 20 when not said."""
+    sent_ms: Mapping[int, int] = field(default_factory=dict)
+    """Slot → when it was asked for after it [ms]; 15 before the answer when not said."""
     unsynced: frozenset[int] = frozenset()
     modulus: int | None = None
     interval_ms: int = 900_000
@@ -88,7 +90,7 @@ def _readings(shown: Shown, index: int, slots: Sequence[int]) -> record.GroupRea
     return record.GroupReadings(
         group=f"device-{index}/all",
         slots=tuple(slots),
-        sent=tuple(max(0, after - 15) for after in received),
+        sent=tuple(shown.sent_ms.get(slot, max(0, after - 15)) for slot, after in zip(slots, received, strict=True)),
         received=received,
         values=(tuple(values),),
         raw=tuple("" if value is None else _words(value // steps) for value in values),
