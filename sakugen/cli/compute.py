@@ -1,8 +1,6 @@
 """`sakugen compute`: emission reductions of a monitoring period, and what makes them fast and plain."""
 
 import json
-from dataclasses import asdict
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +50,9 @@ def run(
         return
     results = _compute(settings, project, period, source)
     if as_json:
-        typer.echo(json.dumps({result.project: asdict(result) for result in results}, indent=2, default=_plain))
+        from sakugen.cli.result_json import as_json as written
+
+        typer.echo(json.dumps({result.project: written(result) for result in results}, indent=2, ensure_ascii=False))
         return
     for result in results:
         _show(result)
@@ -67,21 +67,15 @@ def _compute(settings: "ComputeSettings", project: str | None, period: str | Non
     if project is not None and project not in projects:
         raise UnknownProjectError(f"no project {project!r}; the configuration lists: {', '.join(projects)}")
     now_ms = settings.clock.build().now_ms()
-    return [
-        compute_once(
-            one,
-            one.period_named(period),
-            source_of(settings, origin, one),
-            held=held_records(settings, origin, one),
-            now_ms=now_ms,
-        )
-        for one in projects.values()
-        if project in {None, one.id}
-    ]
-
-
-def _plain(value: object) -> str:
-    return str(value) if isinstance(value, Fraction) else repr(value)
+    wanted = [one for one in projects.values() if project in {None, one.id}]
+    results = []
+    with terminal.working(len(wanted)) as step:
+        for one in wanted:
+            step(one.id)
+            held = held_records(settings, origin, one)
+            source = source_of(settings, origin, one)
+            results.append(compute_once(one, one.period_named(period), source, held=held, now_ms=now_ms))
+    return results
 
 
 def _show(result: "Result") -> None:
@@ -95,7 +89,9 @@ def _show(result: "Result") -> None:
     for vintage in result.vintages:
         amounts = (vintage.credited.reference, vintage.credited.project, vintage.reduction.low, vintage.reduction.high)
         stated = vintage.uncertainty
-        within = "" if stated is None else f"± {decimal_text(stated.expanded)} (k = {stated.coverage_factor})"
+        within = "not stated"
+        if stated is not None and stated.expanded is not None:
+            within = f"± {decimal_text(stated.expanded)} (k = {stated.coverage_factor})"
         table.add_row(str(vintage.year), *(decimal_text(amount) for amount in amounts), within, str(vintage.integer))
     console.print(table)
     for row in result.monitored:

@@ -3,9 +3,14 @@
 An agent that runs for years must not carry the library that would print its table.
 """
 
+import sys
+import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table
@@ -41,6 +46,35 @@ def new_table(*columns: str, title: str | None = None) -> "Table":
     for column in columns:
         table.add_column(escape(column), justify="right" if column.endswith("]") else "left", overflow="fold")
     return table
+
+
+_PATIENCE_S = 2.0
+
+
+@contextmanager
+def working(steps: int, *, patience_s: float = _PATIENCE_S) -> "Iterator[Callable[[str], None]]":
+    """Show a bar for work that people have to wait for: on a terminal, on stderr, and only when it takes a while.
+
+    Args:
+        steps: how many there are.
+        patience_s: what is done sooner shows nothing [s].
+
+    Yields:
+        What to call as each step begins, with its name.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    with_bar = progress(quiet=False)
+    task = with_bar.add_task("", total=steps, completed=-1)
+    timer = threading.Timer(patience_s, with_bar.start)
+    timer.start()
+    try:
+        yield lambda name: with_bar.update(task, advance=1, description=escape(name))
+    finally:
+        timer.cancel()
+        timer.join()
+        with_bar.stop()
 
 
 def progress(*, quiet: bool) -> "Progress":
