@@ -21,6 +21,7 @@ from compute.methodologies.shape import Bounds, bounds
 from compute.pairs import total
 from compute.project import PeriodSettings, ProjectSettings
 from compute.result import Blocked, Result, VintageResult, issuable
+from compute.review import compare, further_jobs, review
 from compute.rulesets import Ruleset
 from compute.task import Task
 from compute.vintages import Vintage
@@ -99,13 +100,14 @@ def work_out(
     vintages = _vintages(project, period, until_ms)
     fixed = resolve(project, ruleset)
     amended = amend(project, evidence, declared, evidence_window(project, period))
-    measured = _measure_all(amended.project, amended.evidence, period.id, vintages, ruleset, fixed)
+    measured, compared = _measure_all(amended.project, amended.evidence, period.id, vintages, ruleset, fixed)
     parts = tuple(_parts(project, index, measured, fixed) for index in range(len(vintages)))
-    results = _vintage_results(vintages, measured, parts)
+    reviewed = review(amended.project, measured, _vintage_results(vintages, measured, parts), fixed.factors, ruleset)
+    measured = reviewed.measured
     blocked = [*fixed.blocked, *(why for one in measured for why in one.blocked), *_evidence_blocks(evidence, held)]
-    blocked += amended.blocked
+    blocked += [*amended.blocked, *reviewed.blocked]
     findings = [*(finding for one in measured for finding in one.findings), *_evidence_findings(evidence)]
-    findings += amended.findings
+    findings += [*amended.findings, *compared, *reviewed.findings]
     result = Result(
         project=project.id,
         title=project.title,
@@ -122,7 +124,7 @@ def work_out(
         input_digest=_input_digest(project, evidence, period, ruleset, declared, until_ms, held),
         evidence_digest=evidence.digest,
         evidence=evidence.runs,
-        vintages=results,
+        vintages=reviewed.results,
         monitored=tuple(one.row for one in measured),
         fixed=fixed.rows,
         findings=tuple(sorted(findings, key=_finding_order)),
@@ -150,14 +152,16 @@ def _measure_all(
     vintages: tuple[Vintage, ...],
     rules: Ruleset,
     fixed: FixedValues,
-) -> tuple[Measured, ...]:
+) -> tuple[tuple[Measured, ...], tuple[Finding, ...]]:
+    # The methodology's parameters, wider where a check meter disagrees, and what is told of the comparisons.
+    asked = sorted(project.method.monitored, key=lambda spec: spec.parameter)
+    jobs = [(spec, point) for spec in asked for point in project.points_with(spec.role)]
     measured = []
-    for spec in sorted(project.method.monitored, key=lambda spec: spec.parameter):
-        for point in project.points_with(spec.role):
-            fraction = fixed.factors[point.id].get("energised_fraction", _ALWAYS)
-            task = Task(project, evidence, period_id, vintages, rules, fraction)
-            measured.append(measure(task, spec, point))
-    return tuple(measured)
+    for spec, point in (*jobs, *further_jobs(project, rules)):
+        fraction = fixed.factors[point.id].get("energised_fraction", _ALWAYS)
+        task = Task(project, evidence, period_id, vintages, rules, fraction)
+        measured.append(measure(task, spec, point))
+    return compare(project, tuple(measured[: len(jobs)]), tuple(measured[len(jobs) :]), vintages)
 
 
 def _parts(

@@ -25,9 +25,8 @@ def affected(track: Track, late: Interval, vintage: Vintage) -> Pair:
     A value across the vintage's boundary is proved for neither year, so it counts from 0 here too.
     """
     here = vintage.interval
-    span = Interval(max(late.start_ms, here.start_ms), max(late.start_ms, here.start_ms, min(late.end_ms, here.end_ms)))
     starts, ends = _ends(track)
-    touches = (starts < span.end_ms) & (ends > span.start_ms)
+    touches = (starts < late.end_ms) & (ends > late.start_ms) & (starts < here.end_ms) & (ends > here.start_ms)
     inside = touches & (starts >= here.start_ms) & (ends <= here.end_ms)
     pairs = track.timeline.pairs
     return Pair(exact_sum(pairs.low[inside]), exact_sum(pairs.high[touches]))

@@ -64,8 +64,8 @@ class VintageResult:
 class Uncertainty:
     """How uncertain the measurement of a vintage's credited reduction is, after the GUM; never part of the number."""
 
-    expanded: Fraction
-    """Expanded uncertainty [tCO2e]."""
+    expanded: Fraction | None
+    """Expanded uncertainty; None when nothing can be stated of any amount [tCO2e]."""
     coverage_factor: int
     """k: expanded = k x standard uncertainty."""
     mark: str

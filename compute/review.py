@@ -256,7 +256,7 @@ def uncertainty_of(
     known = contributions.values()
     return Stated(
         Uncertainty(
-            coverage_factor * combined(known),
+            coverage_factor * combined(known) if known else None,
             coverage_factor,
             weaker([part.instrument.mark for part in known]),
             tuple(left_out),
