@@ -17,6 +17,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 from compute.classes import heat_class_of, permitted
+from compute.declared import Calibration, Declared, of_kind
 from compute.methodologies import Monitored
 from compute.pairs import Pair
 from compute.project import CalibrationSettings, MeterSettings, ProjectSettings
@@ -74,6 +75,35 @@ def of_project(settings: CalibrationSettings) -> Certificate:
     )
 
 
+def of_declared(declared: Iterable[Declared]) -> tuple[tuple[str, Certificate], ...]:
+    """The certificates that were declared and are in force, each with the name of its meter."""
+    return tuple(
+        (
+            str(one.meter),
+            Certificate(
+                one.certificate,
+                one.date,
+                one.valid_until,
+                Fraction(one.mpe_percent),
+                Fraction(one.found_error_percent or 0),
+            ),
+        )
+        for one in of_kind(declared, Calibration)
+    )
+
+
+def certificates_of(meter: MeterSettings, declared: Iterable[tuple[str, Certificate]]) -> tuple[Certificate, ...]:
+    """All certificates of a meter, by date.
+
+    Args:
+        meter: with or without a certificate in project.toml.
+        declared: certificates with the names of their meters.
+    """
+    own = [] if meter.calibration is None else [of_project(meter.calibration)]
+    others = [certificate for name, certificate in declared if name == meter.name]
+    return tuple(sorted({*own, *others}, key=lambda one: (one.date, one.valid_until, one.name)))
+
+
 def moved(amount: Pair, touched: Pair, share: Fraction) -> Pair:
     """Move an amount outwards by the error of the part of it that was measured without a certificate.
 
@@ -107,7 +137,7 @@ def calibrated(
     point: str,
     span: Interval,
     rules: Ruleset,
-    declared: Iterable[tuple[MeterSettings, Certificate]] = (),
+    declared: Iterable[tuple[str, Certificate]] = (),
 ) -> Calibrated:
     """Judge the calibrations of a point's meters in a period.
 
@@ -117,25 +147,22 @@ def calibrated(
         point: the point.
         span: the period.
         rules: which marks are creditable.
-        declared: certificates beyond those of project.toml, each with its meter.
+        declared: certificates beyond those of project.toml, each with the name of its meter.
     """
     if not spec.calibrated:
         return Calibrated()
     further = list(declared)
     meters = project.meters_of(point)
-    judged = [_of_meter(_Duty(meter, _of(meter, further), project.zone, point), spec, span, rules) for meter in meters]
+    judged = [
+        _of_meter(_Duty(meter, certificates_of(meter, further), project.zone, point), spec, span, rules)
+        for meter in meters
+    ]
     none = () if meters else (Blocked("no-calibration", "no meter is declared for the point", point),)
     return Calibrated(
         tuple(late for one in judged for late in one.late),
         tuple(finding for one in judged for finding in one.findings),
         (*none, *(why for one in judged for why in one.blocked)),
     )
-
-
-def _of(meter: MeterSettings, further: list[tuple[MeterSettings, Certificate]]) -> tuple[Certificate, ...]:
-    own = [] if meter.calibration is None else [of_project(meter.calibration)]
-    others = [certificate for of, certificate in further if of.name == meter.name]
-    return tuple(sorted({*own, *others}, key=lambda one: (one.date, one.valid_until, one.name)))
 
 
 @dataclass(frozen=True, slots=True)

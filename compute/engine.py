@@ -12,9 +12,11 @@ from fractions import Fraction
 from math import floor
 
 from compute.amended import Amended, amend
+from compute.calibration import of_declared
 from compute.declared import Declared
 from compute.errors import PeriodError
 from compute.fixed import FixedValues, resolve
+from compute.heads import unheard
 from compute.measure import Measured, measure
 from compute.methodologies import Emissions
 from compute.methodologies.shape import Bounds, bounds
@@ -98,16 +100,21 @@ def work_out(
         ComputeError: when the project lacks a rating or a parameter, or an amount overflows.
     """
     vintages = _vintages(project, period, until_ms)
+    span = Interval(vintages[0].interval.start_ms, vintages[-1].interval.end_ms)
     fixed = resolve(project, ruleset)
     amended = amend(project, evidence, declared, evidence_window(project, period))
-    measured, compared = _measure_all(amended.project, amended.evidence, period.id, vintages, ruleset, fixed)
+    task = Task(
+        amended.project, amended.evidence, period.id, vintages, ruleset, _ALWAYS, certificates=of_declared(declared)
+    )
+    measured, compared = _measure_all(task, fixed)
     parts = tuple(_parts(project, index, measured, fixed) for index in range(len(vintages)))
     reviewed = review(amended.project, measured, _vintage_results(vintages, measured, parts), fixed.factors, ruleset)
     measured = reviewed.measured
     blocked = [*fixed.blocked, *(why for one in measured for why in one.blocked), *_evidence_blocks(evidence, held)]
-    blocked += [*amended.blocked, *reviewed.blocked]
+    silent = tuple(unheard(project, evidence, span)) if ruleset.asks_gateways else ()
+    blocked += [*amended.blocked, *reviewed.blocked, *(one.blocked for one in silent)]
     findings = [*(finding for one in measured for finding in one.findings), *_evidence_findings(evidence)]
-    findings += [*amended.findings, *compared, *reviewed.findings]
+    findings += [*amended.findings, *compared, *reviewed.findings, *(one.finding for one in silent)]
     result = Result(
         project=project.id,
         title=project.title,
@@ -115,7 +122,7 @@ def work_out(
         partner_country=project.partner_country,
         time_zone=project.time_zone,
         period=period.id,
-        interval=Interval(vintages[0].interval.start_ms, vintages[-1].interval.end_ms),
+        interval=span,
         methodology=project.method.id,
         methodology_version=project.method.version,
         methodology_digest=project.method.digest,
@@ -145,23 +152,16 @@ def _vintages(project: ProjectSettings, period: PeriodSettings, until_ms: int | 
     )
 
 
-def _measure_all(
-    project: ProjectSettings,
-    evidence: Evidence,
-    period_id: str,
-    vintages: tuple[Vintage, ...],
-    rules: Ruleset,
-    fixed: FixedValues,
-) -> tuple[tuple[Measured, ...], tuple[Finding, ...]]:
+def _measure_all(task: Task, fixed: FixedValues) -> tuple[tuple[Measured, ...], tuple[Finding, ...]]:
     # The methodology's parameters, wider where a check meter disagrees, and what is told of the comparisons.
+    project = task.project
     asked = sorted(project.method.monitored, key=lambda spec: spec.parameter)
     jobs = [(spec, point) for spec in asked for point in project.points_with(spec.role)]
     measured = []
-    for spec, point in (*jobs, *further_jobs(project, rules)):
+    for spec, point in (*jobs, *further_jobs(project, task.rules)):
         fraction = fixed.factors[point.id].get("energised_fraction", _ALWAYS)
-        task = Task(project, evidence, period_id, vintages, rules, fraction)
-        measured.append(measure(task, spec, point))
-    return compare(project, tuple(measured[: len(jobs)]), tuple(measured[len(jobs) :]), vintages)
+        measured.append(measure(replace(task, fraction=fraction), spec, point))
+    return compare(project, tuple(measured[: len(jobs)]), tuple(measured[len(jobs) :]), task.vintages)
 
 
 def _parts(

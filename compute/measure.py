@@ -15,7 +15,7 @@ from compute.judged import affected, load_of, record_of, seen_width
 from compute.methodologies import Monitored
 from compute.pairs import Pair, total
 from compute.plausibility import load_judged
-from compute.project import PointSettings
+from compute.project import MeterSettings, PointSettings
 from compute.result import Blocked, MonitoredValue, MonthValue, VintageValue
 from compute.segments import Hours
 from compute.sources import presence, source_findings, words_text
@@ -117,7 +117,7 @@ def _calibrated(task: Task, spec: Monitored, point: str, track: Track, amounts: 
             Late(vintage.interval, share) for vintage, share in zip(task.vintages, seals.widening, strict=True) if share
         )
         return _Judgement(widened, seals.findings, seals.blocked, moved_in)
-    judged = calibrated(task.project, spec, point, task.span, task.rules)
+    judged = calibrated(task.project, spec, point, task.span, task.rules, task.certificates)
     per_unit = Fraction(1, spec.quanta_per_unit)
     result = list(amounts)
     for late in judged.late:
@@ -231,13 +231,17 @@ def _row(
         substituted_share=Fraction(doubtful_ms, task.span.length_ms),
         meters=tuple(meter.name for meter in meters),
         accuracy_classes=tuple(meter.accuracy_class for meter in meters),
-        calibrations=tuple(_certificate(task, index, point) for index in range(len(meters))),
+        calibrations=tuple(_certificates(task, meter) for meter in meters),
         by_month=months,
     )
 
 
-def _certificate(task: Task, index: int, point: str) -> str:
-    calibration = task.project.meters_of(point)[index].calibration
-    if calibration is None:
-        return "none"
-    return f"{calibration.certificate}, {calibration.date} to {calibration.valid_until} ({calibration.source})"
+def _certificates(task: Task, meter: MeterSettings) -> str:
+    own = meter.calibration
+    texts = [] if own is None else [f"{own.certificate}, {own.date} to {own.valid_until} ({own.source})"]
+    texts += [
+        f"{one.name}, {one.date} to {one.valid_until} (declared)"
+        for name, one in task.certificates
+        if name == meter.name
+    ]
+    return "; ".join(texts) or "none"

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
+from compute.calibration import Certificate
 from compute.project import ProjectSettings
 from compute.rulesets import Ruleset
 from compute.vintages import Vintage
@@ -22,6 +23,8 @@ class Task:
     rules: Ruleset
     fraction: Fraction
     """For energised time: the share of the nominal voltage that counts as energised."""
+    certificates: tuple[tuple[str, Certificate], ...] = ()
+    """Calibrations that were declared, each with the name of its meter."""
 
     @property
     def span(self) -> Interval:

@@ -15,7 +15,6 @@ from metering.interval import Interval
 
 ZONE = ZoneInfo("Asia/Ulaanbaatar")
 OWN = "date = 2025-06-01\nvalid_until = 2027-06-01"
-METER = ("Test", "Meter", "S1")
 
 
 def midnight(text):
@@ -33,7 +32,7 @@ def certificate(start, end, mpe="0.5", found="0", name="C-2"):
 def judged(text, further=(), parameter="EG", point="bus"):
     project = parse_project(text)
     spec = next(spec for spec in project.method.monitored if spec.parameter == parameter)
-    declared = [(project.meters_of(point)[0], one) for one in further]
+    declared = [(project.meters_of(point)[0].name, one) for one in further]
     return calibrated(project, spec, point, project.interval_of(project.period[0]), ruleset(), declared)
 
 
@@ -225,3 +224,11 @@ def test_only_the_part_that_was_touched_moves_and_outwards():
     assert moved(Pair(1000, 1200), Pair(0, 200), share) == Pair(1000, 1202)
     assert moved(Pair(0, 50), Pair(700, 700), share) == Pair(0, Fraction("50.5")), "never more than the amount itself"
     assert moved(Pair(1000, 1000), Pair(0, 0), share) == Pair(1000, 1000)
+
+
+def test_a_certificate_of_another_meter_covers_nothing(project_texts):
+    project = parse_project(project_texts["solar-pv"](calibrated=False))
+    spec = next(spec for spec in project.method.monitored if spec.parameter == "EG")
+    declared = [("Test Meter S2", certificate("2025-01-01", "2027-01-01"))]
+    found = calibrated(project, spec, "bus", project.interval_of(project.period[0]), ruleset(), declared)
+    assert [why.code for why in found.blocked] == ["no-calibration"]

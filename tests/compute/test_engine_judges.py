@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from compute.declared import parse_declared
 from compute.engine import compute
 from compute.project import parse_project
 from compute.rulesets import ruleset
@@ -108,6 +109,32 @@ def test_several_late_stretches_of_a_year_each_move_their_own(solar):
         (24 - Fraction("0.12"), 24 + Fraction("0.12")),
     ]
     assert codes(result) == ({"calibration-late"}, {"calibration-due"})
+
+
+@pytest.fixture
+def declared_solar(make_evidence, shown, project_texts, declaration):
+    def build(rules="sakugen-rules/2", **changes):
+        project = parse_project(project_texts["solar-pv"](calibrated=False))
+        evidence = make_evidence([shown("bus", EXPORT, steady(), interval_ms=HOUR_MS)])
+        declared = parse_declared(dict([declaration("calibration", **changes)]))
+        return compute(project, evidence, project.period[0], ruleset(rules), declared=declared)
+
+    return build
+
+
+def test_a_declared_certificate_covers_its_meter_and_stands_in_the_report(declared_solar):
+    result = declared_solar()
+    assert (pairs(result), codes(result)) == ([(24, 24)] * 2, (set(), set()))
+    assert result.monitored[0].calibrations == ("C-2, 2025-06-01 to 2028-06-01 (declared)",)
+
+
+def test_the_error_that_a_declared_certificate_found_is_applied_to_the_time_before_it(declared_solar):
+    result = declared_solar(date="2026-01-01")
+    assert pairs(result) == [(24 * Fraction("0.993"), 24 * Fraction("1.007")), (24, 24)]
+
+
+def test_the_first_ruleset_knows_only_the_certificate_of_the_project(declared_solar):
+    assert codes(declared_solar("sakugen-rules/1"))[1] == {"no-calibration"}
 
 
 def test_months_of_the_report_row_are_local_and_complete_on_clean_data(solar):
