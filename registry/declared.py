@@ -42,6 +42,11 @@ class SignedValue:
         return f"{self.signature.name}+{self.signature.key_hash.hex()}"
 
     @property
+    def files(self) -> dict[str, bytes]:
+        """Its file and that of its signature, by name."""
+        return {self.declared.file: self.declared.data, f"{self.declared.file}{SIGNATURE_SUFFIX}": self.signature_line}
+
+    @property
     def signed_ms(self) -> int:
         """When the signer says it was declared [ms since the Unix epoch]."""
         return int(self.declared.body.when.timestamp() * 1000)

@@ -7,7 +7,7 @@ years later holds exactly those records, whatever has arrived since.
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,8 +78,7 @@ def draft_statement(request: DraftRequest, store: StatementStore, clock: Clock) 
     refuse_open_period(project.id, period.id, project.interval_of(period), now_ms)
     span = evidence_window(project, period)
     links, held = _evidence(JournalReader(request.journal), project.id, span)
-    files = folder_files(request.project_file.parent / FOLDER)
-    declared = _declared(files, keys, now_ms)
+    declared = _declared(request.project_file, project.id, keys, now_ms)
     basis = Basis(project_text, period.id, links, held, supersedes=request.supersedes, declared=declared)
     document = build_statement(basis)
     data = canonical_bytes(document)
@@ -93,7 +92,7 @@ def draft_statement(request: DraftRequest, store: StatementStore, clock: Clock) 
             bundle.PROJECT: project_text,
             bundle.KEYS: keys_text,
             **methodology_files(project),
-            **{bundle.declared_entry(name): data for name, data in files.items()},
+            **{bundle.declared_entry(name): data for value in declared for name, data in value.files.items()},
             _DIGESTS: b"".join(bytes.fromhex(link.digest) for link in links),
             _WINDOW: f"{span.start_ms} {span.end_ms}".encode(),
         },
@@ -101,8 +100,9 @@ def draft_statement(request: DraftRequest, store: StatementStore, clock: Clock) 
     )
 
 
-def _declared(files: Mapping[str, bytes], keys: KeyRing, now_ms: int) -> tuple[SignedValue, ...]:
-    values = signed_values(files)
+def _declared(project_file: Path, project: str, keys: KeyRing, now_ms: int) -> tuple[SignedValue, ...]:
+    files = folder_files(project_file.parent / FOLDER)
+    values = tuple(value for value in signed_values(files) if value.declared.body.project == project)
     faults = signature_faults(values, keys)
     faults += [
         f"{value.declared.file}: declared at {value.declared.body.when.isoformat()}, which is yet to come"

@@ -3,8 +3,8 @@
 A display read by a person is coarser and later than a poll, so it becomes a row only where it cannot raise what is
 credited: in a gap, away from the instants that divide vintages, of a meter that was polled, and, when the display shows
 less than the register does, only between polled readings of one vintage (where it cancels out) or as the very last one
-(which only confirms). Where it contradicts what was polled then, the row is of another register, so that the kernels
-take nothing for proved on either side of it.
+(which only confirms). Where it contradicts what was polled before or after, the row is of another register, so that
+the kernels take nothing for proved on either side of it.
 """
 
 from collections.abc import Sequence
@@ -131,22 +131,22 @@ def _add(
     refusal = _refusal(project, polled, seen, around, edges)
     if refusal is not None:
         return series, _unused(series, seen, refusal)
-    is_close = _is_close(polled, around, seen)
-    if is_close and _agrees(polled, around, seen):
+    bound = polled.bound(neighbour)
+    if not _agrees(polled, around, seen):
+        what = "a declared register reading contradicts what was polled; nothing on either side of it is proved"
+        # Each is a register of its own: two wrong readings must not vouch for each other. It stands at one instant, for
+        # it must not overtake what was polled just before or after it.
+        name = f"{bound.register.name} on the display, {seen.declared}"
+        series, place = _with_binding(series, replace(bound, register=replace(bound.register, name=name)))
+        row = Row(seen.slot_ms, seen.slot_ms, seen.slot_ms, seen.value)
+        return with_row(series, row, place), _finding(series, seen, "declared-reading-differs", Severity.WARNING, what)
+    if _is_close(polled, around, seen):
         what = "a declared register reading agrees with what was polled then"
         return series, _finding(series, seen, "declared-reading-agrees", Severity.INFO, what)
-    bound = polled.bound(neighbour)
-    if is_close:
-        code, severity = "declared-reading-differs", Severity.WARNING
-        what = "a declared register reading contradicts what was polled then; nothing on either side of it is proved"
-        bound = replace(bound, register=replace(bound.register, name=f"{bound.register.name} on the display"))
-    else:
-        code, severity = "declared-reading-used", Severity.INFO
-        what = "a declared register reading stands where nothing was polled"
+    what = "a declared register reading stands where nothing was polled"
     series, place = _with_binding(series, bound)
-    early_ms, late_ms = (0, 0) if is_close else (EARLY_MS, LATE_MS)  # it must not overtake what was polled around it
-    row = Row(seen.slot_ms, seen.slot_ms - early_ms, seen.slot_ms + late_ms, _raised(series, seen))
-    return with_row(series, row, place), _finding(series, seen, code, severity, what)
+    row = Row(seen.slot_ms, seen.from_ms, seen.until_ms, _raised(series, seen))
+    return with_row(series, row, place), _finding(series, seen, "declared-reading-used", Severity.INFO, what)
 
 
 def _refusal(
@@ -156,6 +156,8 @@ def _refusal(
         return f"{seen.meter} did not stand at this point then"
     if any(seen.from_ms <= edge <= seen.until_ms for edge in edges):
         return "it was taken around the instant that divides two vintages, and no display tells on which side"
+    if _went_down(polled, around):
+        return "the counter went down between the polled readings around it"
     neighbour = around.before if around.before is not None else around.after
     if neighbour is not None and seen.step <= (polled.step(neighbour) or 0):
         return None
@@ -175,6 +177,12 @@ def _stands(project: ProjectSettings, point: str, seen: Sighting) -> bool:
         if seen.meter.is_same(meter) and start_ms <= seen.slot_ms and (end_ms is None or seen.slot_ms < end_ms):
             return True
     return False
+
+
+def _went_down(polled: Series, around: _Around) -> bool:
+    if around.before is None or around.after is None:
+        return False
+    return int(polled.value[around.before]) > int(polled.value[around.after])
 
 
 def _is_close(polled: Series, around: _Around, seen: Sighting) -> bool:

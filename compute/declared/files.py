@@ -121,6 +121,19 @@ def load_declared(folder: Path) -> tuple[Declared, ...]:
     return parse_declared({path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))})
 
 
+def declared_beside(project_file: Path, project: str) -> tuple[Declared, ...]:
+    """Read a project's declared values from the folder beside its file; other projects may keep theirs there too.
+
+    Args:
+        project_file: the project.toml.
+        project: the project's id.
+
+    Raises:
+        ConfigError: with every fault of every file.
+    """
+    return tuple(one for one in load_declared(project_file.parent / FOLDER) if one.body.project == project)
+
+
 def in_force(declared: Iterable[Declared]) -> tuple[Declared, ...]:
     """Those that no other one replaces."""
     every = tuple(declared)
@@ -162,8 +175,9 @@ def _replacement_faults(read: Sequence[Declared]) -> Iterator[Fault]:
             yield one.fault("replaces", f"no declared value has the digest {one.body.replaces}")
         elif old.number >= one.number:
             yield one.fault("replaces", f"{old.file} came later; only what was declared before can be replaced")
-        elif old.body.kind != one.body.kind:
-            yield one.fault("replaces", f"{old.file} is a {old.body.kind}; a correction is of the same kind")
+        elif (old.body.kind, old.body.project) != (one.body.kind, one.body.project):
+            what = f"{old.file} is a {old.body.kind} of {old.body.project}"
+            yield one.fault("replaces", f"{what}; a correction is of the same kind and project")
         if (taken := first.setdefault(one.body.replaces, one.file)) != one.file:
             yield one.fault("replaces", f"{taken} replaces the same one; correct that one instead")
 
@@ -176,6 +190,8 @@ def _clashes(valid: Sequence[Declared]) -> Iterator[Fault]:
 
 
 def _clash(one: Declaration, other: Declaration) -> str | None:
+    if one.project != other.project:
+        return None
     match one, other:
         case CtChange(), CtChange() if one.point == other.point and one.meets(other):
             return "from"

@@ -25,7 +25,7 @@ def fitted(project: ProjectSettings, declared: Sequence[Declared]) -> ProjectSet
             project.toml; with every fault.
     """
     valid = in_force(declared)
-    faults = list(_unknown_points(project, valid))
+    faults = list(_strangers(project, valid))
     exchanges = [(one, one.body) for one in valid if isinstance(one.body, MeterExchange)]
     for one, exchange in sorted(exchanges, key=lambda pair: pair[1].removed_at):
         found = list(_disagreements(project, one, exchange))
@@ -38,9 +38,11 @@ def fitted(project: ProjectSettings, declared: Sequence[Declared]) -> ProjectSet
     return project
 
 
-def _unknown_points(project: ProjectSettings, valid: Sequence[Declared]) -> Iterator[Fault]:
+def _strangers(project: ProjectSettings, valid: Sequence[Declared]) -> Iterator[Fault]:
     points = [point.id for point in project.point]
     for one in valid:
+        if one.body.project != project.id:
+            yield one.fault("project", f"it is of another project, and this is {project.id!r}")
         if one.body.point is not None and one.body.point not in points:
             yield one.fault("point", f"no such point in project.toml; declared there: {', '.join(points)}")
 

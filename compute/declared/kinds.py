@@ -73,6 +73,8 @@ class _Head(_Part):
     """What every declared value says."""
 
     schema_: Literal["sakugen.declared/1"] = Field(alias="schema")
+    project: Name
+    """Whose evidence it is; no other project may use it."""
     id: Name
     who: Words
     """Who declares it."""

@@ -175,6 +175,7 @@ def test_project_toml_may_say_the_same_as_the_exchange_and_nothing_else(computed
     ("changes", "said"),
     [
         ({"removed": '{ make = "Test", model = "Meter", serial = "S9" }'}, "removed: no such meter at point 'bus'"),
+        ({"project": '"other"'}, "project: it is of another project, and this is 'test'"),
         ({"point": '"roof"'}, "point: no such point in project.toml; declared there: bus"),
         ({"removed_at": "2024-12-31T00:00:00+08:00"}, "removed_at: Test Meter S1 was installed only at"),
     ],

@@ -205,19 +205,43 @@ def test_a_reading_of_another_time_is_another_period_s(world):
     assert lows(result) == CLEAN
 
 
+def test_two_readings_that_contradict_what_was_polled_do_not_vouch_for_each_other(world):
+    """Both far below what was polled before them: the second looks like a counter that began anew and goes on."""
+    first_ms, second_ms = MORNING_MS, MORNING_MS + 3 * HOUR_MS
+    readings = ((first_ms, FIRST - 20 * MW_H, FINE), (second_ms, FIRST + 4 * MW_H, FINE))
+    result = world(polled([GAP]), *readings)
+    assert lows(result)[0] == CLEAN[0] - 10 * Fraction("0.797")
+    assert codes(result).count("declared-reading-differs") == 2
+
+
+def test_no_display_tells_what_happened_in_a_gap_in_which_the_counter_went_down(world):
+    values = {slot: value - 40 * MW_H if slot >= GAP[1] else value for slot, value in polled([GAP]).items()}
+    value = true_at(MORNING_MS)
+    result = world(values, (MORNING_MS, value, FINE))
+    assert lows(result) == lows(world(values))
+    (finding,) = (finding for finding in result.findings if finding.code == "declared-reading-unused")
+    assert "the counter went down between the polled readings around it" in finding.what
+
+
 @given(
     start_h=st.integers(1, 40),
     length_h=st.integers(1, 12),
     moments=st.lists(st.integers(-3600, 54 * 3600), min_size=1, max_size=3, unique=True),
+    resolution=st.sampled_from([FINE, COARSE]),
     data=st.data(),
 )
-def test_no_coarse_reading_whatever_it_says_raises_what_a_year_is_credited(world, start_h, length_h, moments, data):
+def test_no_display_reading_whatever_it_says_raises_what_is_credited(
+    world, start_h, length_h, moments, resolution, data
+):
+    """A coarse one no year's, a fine one not the period's: what it moves across New Year the other year loses."""
     gap = (START_MS + start_h * HOUR_MS, START_MS + (start_h + length_h) * HOUR_MS)
     readings = []
     for second in moments:
         moment_ms = START_MS + second * 1000
         value = data.draw(st.integers(max(0, true_at(moment_ms) - 20 * MW_H), true_at(moment_ms) + 20 * MW_H))
-        readings.append((moment_ms, value, COARSE))
+        readings.append((moment_ms, value, resolution))
     result = world(polled([gap]), *readings)
-    assert all(low <= clean for low, clean in zip(lows(result), CLEAN, strict=True))
-    assert all(high >= clean for high, clean in zip(highs(result), CLEAN, strict=True))
+    assert sum(lows(result)) <= sum(CLEAN) <= sum(highs(result))
+    if resolution == COARSE:
+        assert all(low <= clean for low, clean in zip(lows(result), CLEAN, strict=True))
+        assert all(high >= clean for high, clean in zip(highs(result), CLEAN, strict=True))

@@ -12,6 +12,7 @@ from compute.declared import (
     Declared,
     RegisterReading,
     Value,
+    declared_beside,
     in_force,
     load_declared,
     of_kind,
@@ -133,6 +134,23 @@ def test_a_correction_comes_after_what_it_corrects_and_is_of_its_kind(declaratio
     third, three = declaration("calibration", number=3, replaces=digest(two))
     (fault,) = faults({second: two, third: three})
     assert "a correction is of the same kind" in fault
+
+
+def test_a_correction_is_of_the_project_that_it_corrects(declaration):
+    first, one = declaration("value", number=1)
+    second, two = declaration("value", number=2, name="v2", replaces=digest(one), project='"other"')
+    (fault,) = faults({first: one, second: two})
+    assert "a value of test; a correction is of the same kind and project" in fault
+
+
+def test_projects_that_share_a_folder_say_what_they_like_about_the_same_name(declaration, tmp_path):
+    folder = tmp_path / "declared"
+    folder.mkdir()
+    for number, project in ((1, "test"), (2, "other")):
+        file, data = declaration("ct-change", number=number, project=f'"{project}"')
+        (folder / file).write_bytes(data)
+    assert [one.number for one in declared_beside(tmp_path / "project.toml", "test")] == [1]
+    assert [one.number for one in declared_beside(tmp_path / "project.toml", "other")] == [2]
 
 
 def test_a_number_and_an_id_are_used_once(declaration):

@@ -19,6 +19,7 @@ METER = 'meter = { make = "Example", model = "Revenue 1", serial = "R1-0001" }'
 HEAD = """\
 schema = "sakugen.declared/1"
 kind = "{kind}"
+project = "test-solar"
 id = "{kind}-{number}"
 who = "A. Person"
 when = {when}
@@ -167,6 +168,14 @@ def test_a_statement_lists_corrections_and_what_they_correct(world, declare, tex
     assert check_bundle(world.export(digest), signers.ring).ok
 
 
+def test_another_project_s_values_in_the_same_folder_are_left_out(world, declare, text_of, signers):
+    """Point and meter have the same names there, and the same operator signed."""
+    declare(world, "ct-change", data=text_of("ct-change").replace(b"test-solar", b"other-solar"))
+    digest = world.draft()
+    assert statement_of(world, digest)["declared_values"] == []
+    assert not any(name.startswith("declared/") for name in read_bundle(world.export(digest)))
+
+
 # --- what a draft refuses ------------------------------------------------------------------------------------------
 
 
@@ -213,7 +222,7 @@ def test_nothing_is_declared_in_time_to_come(world, declare):
 
 def test_a_value_that_does_not_fit_the_project_is_named_with_its_line(world, declare, text_of):
     declare(world, "calibration", data=text_of("calibration").replace(b"R1-0001", b"R1-9999"))
-    with pytest.raises(ConfigError, match=r"0001-calibration-test\.toml:8: meter: no such meter"):
+    with pytest.raises(ConfigError, match=r"0001-calibration-test\.toml:9: meter: no such meter"):
         world.draft()
 
 
@@ -289,6 +298,15 @@ def test_a_declared_value_added_is_named_though_the_operator_signed_it(tampered,
     tampered.files["declared/0003-calibration-more.toml.sig"] = sign_declared(data, signers.operator)
     failed = tampered.failed(signers.ring)
     assert "0003-calibration-more.toml is in the bundle and not listed" in failed["declared values"]
+
+
+def test_another_project_s_value_proves_nothing_though_the_operator_lists_it(tampered, text_of, signers):
+    data = text_of("value").replace(b"test-solar", b"other-solar")
+    tampered.files |= {NAME: data, NAME + ".sig": sign_declared(data, signers.operator)}
+    document = tampered.statement()
+    document["declared_values"][0]["sha256"] = hashlib.sha256(data).hexdigest()
+    tampered.state(document)
+    assert "it is of another project" in tampered.failed(signers.ring)["computing"]
 
 
 @pytest.mark.parametrize("lost", [NAME, NAME + ".sig"])

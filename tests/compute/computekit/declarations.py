@@ -7,6 +7,7 @@ from computekit.records import Shown, map_text
 DECLARED_HEAD = """\
 schema = "sakugen.declared/1"
 kind = "{kind}"
+project = "test"
 id = "{id}"
 who = "A. Person, plant manager"
 when = 2026-01-05T09:00:00+08:00
