@@ -6,6 +6,7 @@ Everything is kept as plain numbers from the start.
 
 from array import array
 from collections.abc import Iterator
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ class Columns:
         """
         self._slots, self._sent, self._received = array("q"), array("q"), array("q")
         self._values = [array("q") for _ in range(points)]
-        self._marks: list[tuple[int, int, int]] = []
+        self._marks, self._marked = array("q"), array("q")
         self._raw: list[str] = []
         self._rows, self._seq, self._synced = array("q"), array("q"), array("b")
 
@@ -39,15 +40,14 @@ class Columns:
             synced: whether it calls its clock synchronised.
             group: the readings, for as many points.
         """
-        first = len(self._slots)
         self._slots.extend(group.slots)
         self._sent.extend(group.sent)
         self._received.extend(group.received)
         for column, row in zip(self._values, group.values, strict=True):
             column.extend(row)
         self._raw.extend(group.raw)
-        if group.quality:
-            self._marks.extend((point, first + slot, code) for point, slot, code in group.quality)
+        self._marks.extend(chain.from_iterable(group.quality))
+        self._marked.append(len(group.quality))
         self._rows.append(len(group.slots))
         self._seq.append(seq)
         self._synced.append(synced)
@@ -73,8 +73,8 @@ class Columns:
         )
         sent, received, raw = slots + sent, slots + received, _texts(self._raw)
         codes = np.zeros((len(bindings), len(slots)), np.uint8)
-        for point, row, code in self._marks:
-            codes[point, row] = code
+        point, row, code = np.frombuffer(self._marks, np.int64).reshape(-1, 3).T
+        codes[point, row + np.repeat(np.cumsum(rows) - rows, np.frombuffer(self._marked, np.int64))] = code
         for binding, column, quality in zip(bindings, self._values, codes, strict=True):
             value = np.frombuffer(column, np.int64)
             if absurd.any():
