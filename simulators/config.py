@@ -20,7 +20,7 @@ class PlantSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     plant: PlantName
-    """"solar", "heat-only-boiler" or "transformer-stations"."""
+    """The kind of plant; simulators/README.md lists them."""
     project: str = Field(min_length=1)
     """The project whose readings these are; the ledger keeps it beside every answer."""
     site: str = Field(min_length=1)
@@ -134,7 +134,7 @@ SAMPLE = """\
 # kind = "system"
 
 [[plants]]
-plant = "solar"                              # or "heat-only-boiler", "transformer-stations"
+plant = "solar"                              # or "heat-only-boiler", "wind", "biogas" ...
 project = "demo-solar"
 site = "mongolia-farm"
 port = 15020                                 # all devices of a plant, by unit id; 0 takes a free one

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 from metering.interval import Interval
 from simulators.devices import burner_controller, carlo_gavazzi_em340, multical_403, schneider_iem3000, sunspec_103
-from simulators.devices.words import Image
+from simulators.devices.quantities import image_of
+from simulators.devices.table import Image, Sheet
 from simulators.faults import Fault
 from simulators.plants.absorption_chiller import AbsorptionChiller
 from simulators.plants.air_conditioning import AirConditioning
@@ -101,39 +102,11 @@ class Site:
     instruments: tuple[Instrument, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
-    """A model of device."""
-
-    make: str
-    model: str
-    function: int
-    image: Callable[[Any, str], Image]
-    """Its registers for a state of its kind and a serial number."""
-
-
-_SUNSPEC = Device(sunspec_103.MAKE, sunspec_103.MODEL, sunspec_103.FUNCTION, sunspec_103.image)
-_IEM3000 = Device(
-    schneider_iem3000.MAKE,
-    schneider_iem3000.MODEL,
-    schneider_iem3000.FUNCTION,
-    lambda state, _: schneider_iem3000.image(state),
-)
-_EM340 = Device(
-    carlo_gavazzi_em340.MAKE,
-    carlo_gavazzi_em340.MODEL,
-    carlo_gavazzi_em340.FUNCTION,
-    lambda state, _: carlo_gavazzi_em340.image(state),
-)
-_MULTICAL = Device(
-    multical_403.MAKE, multical_403.MODEL, multical_403.FUNCTION, lambda state, _: multical_403.image(state)
-)
-_BURNER = Device(
-    burner_controller.MAKE,
-    burner_controller.MODEL,
-    burner_controller.FUNCTION,
-    lambda state, _: burner_controller.image(state),
-)
+_SUNSPEC = sunspec_103.SHEET
+_IEM3000 = schneider_iem3000.SHEET
+_EM340 = carlo_gavazzi_em340.SHEET
+_MULTICAL = multical_403.SHEET
+_BURNER = burner_controller.SHEET
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +115,7 @@ class Placed:
 
     name: str
     unit_id: int
-    device: Device
+    device: Sheet
     serial: str
 
 
@@ -165,7 +138,7 @@ def _stations(seed: str, origin_ms: int, _power: PowerSource) -> Plant:
     return TransformerStations(seed, origin_ms, {name: Transformer(outages=outages.get(name, ())) for name in names})
 
 
-def _alone(plant: type[Plant], devices: Sequence[tuple[str, Device]]) -> Entry:
+def _alone(plant: type[Plant], devices: Sequence[tuple[str, Sheet]]) -> Entry:
     """A plant that needs nothing but a seed and an origin; its devices have unit ids from 1 on."""
     placed = tuple(
         Placed(name, number, device, f"SIM-{plant.__name__[:3].upper()}-{number:04d}")

@@ -145,17 +145,15 @@ class SolarPlant(Plant):
         if self._output is not None:
             share = np.array([self._output(each) for each in at_ms.tolist()])
             return [rating * share for rating in site.inverters_w]
-        cell = air + plane / (25.0 + 6.84 * wind)
-        clean = 1 + site.temperature_coefficient_per_k * (cell - 25)
-        dc_share = plane / 1_000 * clean * (1 - _DC_LOSSES) * (1 - self._soiling(at_ms))
+        dc_w = array_w(site, self.seed, at_ms, plane, air, wind)
         whole_w = sum(site.inverters_w)
         outputs = []
         for name, rating_w in zip(self._inverters, site.inverters_w, strict=True):
             # Modules of one type differ by a per cent or so from row to row.
             unequal = 0.995 + 0.01 * smooth(self.seed, f"{name}.rows", at_ms, HOUR_MS)
-            dc_w = site.module_power_w * rating_w / whole_w * dc_share * unequal
+            own_w = dc_w * rating_w / whole_w * unequal
             running = uniform(self.seed, f"{name}.outage", at_ms // DAY_MS) >= site.outage_days_share
-            outputs.append(_inverted_w(dc_w, rating_w, site.inverter_efficiency) * running)
+            outputs.append(inverted_w(own_w, rating_w, site.inverter_efficiency) * running)
         return outputs
 
     def _inverter(self, name: str, at_ms: IntArray, power_w: FloatArray, rating_w: float, air: FloatArray) -> Fields:
@@ -175,16 +173,34 @@ class SolarPlant(Plant):
         draws = uniform(self.seed, "curtailed", at_ms // HOUR_MS)
         return np.asarray(draws < self.site.curtailed_hours_share, dtype=np.float64)
 
-    def _soiling(self, at_ms: IntArray) -> FloatArray:
-        """Share of the light that dust keeps back: it grows day by day until the next rain."""
-        day = int(at_ms[0] // DAY_MS)
-        earlier = np.arange(day, day - _LONGEST_DROUGHT_DAYS, -1, dtype=np.int64)
-        rain = np.flatnonzero(uniform(self.seed, "rain", earlier) < self.site.rainy_days_share)
-        dry_days = int(rain[0]) if rain.size else _LONGEST_DROUGHT_DAYS
-        return np.full(at_ms.shape, _DUST_A_DAY * dry_days)
+
+def array_w(
+    site: SolarSite, seed: str, at_ms: IntArray, plane: FloatArray, air: FloatArray, wind: FloatArray
+) -> FloatArray:
+    """DC power of all modules [W].
+
+    Args:
+        site: what the plant is.
+        seed: of the plant; the rain follows from it.
+        at_ms: the minutes of one day [ms since the Unix epoch].
+        plane: light on the modules [W/m2].
+        air: its temperature [°C].
+        wind: [m/s].
+    """
+    cell = air + plane / (25.0 + 6.84 * wind)
+    hot = 1 + site.temperature_coefficient_per_k * (cell - 25)
+    return site.module_power_w * plane / 1_000 * hot * (1 - _DC_LOSSES) * (1 - _soiling(site, seed, at_ms))
 
 
-def _inverted_w(dc_w: FloatArray, rating_w: float, nominal: float) -> FloatArray:
+def _soiling(site: SolarSite, seed: str, at_ms: IntArray) -> float:
+    """Share of the light that dust keeps back: it grows day by day until the next rain."""
+    day = int(at_ms[0] // DAY_MS)
+    earlier = np.arange(day, day - _LONGEST_DROUGHT_DAYS, -1, dtype=np.int64)
+    rain = np.flatnonzero(uniform(seed, "rain", earlier) < site.rainy_days_share)
+    return _DUST_A_DAY * (int(rain[0]) if rain.size else _LONGEST_DROUGHT_DAYS)
+
+
+def inverted_w(dc_w: FloatArray, rating_w: float, nominal: float) -> FloatArray:
     """AC power of an inverter, PVWatts version 5 [W]."""
     # Dobos (2014), equations 11 and 12; 0.9637 is the reference efficiency of the manual.
     dc_rating_w = rating_w / nominal

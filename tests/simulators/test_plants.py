@@ -29,7 +29,7 @@ def test_the_same_seed_gives_the_same_registers_in_whatever_order_they_are_asked
         assert earlier_first == later_first[::-1]
 
 
-@pytest.mark.parametrize("plant", DEVICES)
+@pytest.mark.parametrize("plant", [plant for plant, devices in DEVICES.items() if devices])
 def test_another_seed_is_another_plant(plant):
     one, other = build_site(plant, "7", ORIGIN_MS), build_site(plant, "8", ORIGIN_MS)
     assert one.instruments[-1].image(NOON_MS) != other.instruments[-1].image(NOON_MS)

@@ -25,7 +25,7 @@ def test_the_roster_names_its_devices_once_with_their_own_unit_ids(plant):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        pytest.param('[[plants]]\nplant = "wind"\nproject = "p"\nsite = "s"\nport = 1', "solar", id="unknown plant"),
+        pytest.param('[[plants]]\nplant = "tide"\nproject = "p"\nsite = "s"\nport = 1', "solar", id="unknown plant"),
         pytest.param(
             '[[plants]]\nplant = "solar"\nproject = "p"\nsite = "s"\nport = 1\ndevices = ["ac-buss"]',
             "has no device 'ac-buss'; it has inverter-1",
