@@ -5,6 +5,8 @@ ComputeError
 ├── MethodologyError       an unknown methodology or version, or a parameter it needs and does not get
 ├── PeriodError            a monitoring period that the project does not have
 ├── RulesetError           a ruleset that this software does not have
+├── ExplainError           asked to explain what the project or the period does not have
+├── EvidenceError          a series that is not sorted by slot
 ├── AmountOverflowError    an amount that int64 quanta cannot hold
 └── ResultsError           results.sqlite cannot be used
 """
@@ -30,6 +32,14 @@ class PeriodError(ComputeError):
 
 class RulesetError(ComputeError):
     """A ruleset id that this software cannot run."""
+
+
+class ExplainError(ComputeError):
+    """A question about what is not there; says what is."""
+
+
+class EvidenceError(ComputeError):
+    """A series that breaks what `Series` promises; says which, and where."""
 
 
 class AmountOverflowError(ComputeError):

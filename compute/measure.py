@@ -18,7 +18,7 @@ from compute.plausibility import load_judged
 from compute.project import MeterSettings, PointSettings
 from compute.result import Blocked, MonitoredValue, MonthValue, VintageValue
 from compute.segments import Hours
-from compute.sources import presence, source_findings, words_text
+from compute.sources import presence, refuse_unsorted, source_findings, words_text
 from compute.task import Task
 from compute.track import Track, believed_of, track_of
 from compute.vintages import VintageAmount, split
@@ -51,6 +51,8 @@ class Measured:
     """[quanta]"""
     late: tuple[Late, ...]
     """Spans without a valid calibration; each measured value that touches one is moved outwards."""
+    calibrated: tuple[Pair, ...]
+    """As `amounts`, before a check meter widens them [the parameter's unit]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,12 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
 
     Raises:
         ProjectError: when the point lacks a rating.
+        EvidenceError: when a series is not sorted.
         AmountOverflowError: when int64 cannot hold an amount.
     """
     series = tuple(task.evidence.series(point.id, name) for name in spec.measurands)
+    for one in series:
+        refuse_unsorted(one)
     believed = believed_of(task, spec, point)
     track = track_of(task, spec, series, point)
     splits = split(track.timeline, task.vintages)
@@ -106,6 +111,7 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
         per_unit * track.step,
         hours_of(track, task.vintages),
         seals.late,
+        seals.amounts,
     )
 
 

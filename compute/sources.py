@@ -13,6 +13,7 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
+from compute.errors import EvidenceError
 from compute.intervals import Codes, CounterReadings, Ints
 from compute.project import MeterSettings, ProjectSettings
 from compute.rulesets import FrozenVoltage
@@ -92,6 +93,21 @@ def installed_ms(meter: MeterSettings) -> tuple[int, int | None]:
 def _is(bound: Binding, meter: MeterSettings) -> bool:
     seen = bound.meter
     return (seen.make, seen.model, seen.serial) == (meter.make, meter.model, meter.serial)
+
+
+def refuse_unsorted(series: Series) -> None:
+    """Refuse a series that is not what `Series` promises; every sum over it would look fine and be wrong.
+
+    Raises:
+        EvidenceError: when a slot does not come after the one before.
+    """
+    wrong = np.flatnonzero(np.diff(series.time_ms) <= 0)
+    if len(wrong):
+        earlier_ms, later_ms = (int(series.time_ms[row]) for row in (wrong[0], wrong[0] + 1))
+        raise EvidenceError(
+            f"point {series.point!r}, {series.measurand}: slot {later_ms} ms stands behind slot {earlier_ms} ms;"
+            " whoever makes a series sorts it by slot and merges repeats"
+        )
 
 
 def usable_rows(series: Series, placed: Ints) -> Codes:
