@@ -96,12 +96,12 @@ def confirmations(position_ms: Ints, pairs: Pairs) -> Codes:
 def split(timeline: Timeline, vintages: tuple[Vintage, ...]) -> tuple[VintageAmount, ...]:
     """Give the amount of one series in each vintage of a period."""
     period = Interval(vintages[0].interval.start_ms, vintages[-1].interval.end_ms)
-    closing = _closing(timeline, period)
+    closing = closing_of(timeline, period)
     return tuple(_amount_in(timeline, vintage, period, closing) for vintage in vintages)
 
 
-def _closing(timeline: Timeline, period: Interval) -> int:
-    # The last confirmed reading of the period; -1 when there is none.
+def closing_of(timeline: Timeline, period: Interval) -> int:
+    """Find the last confirmed reading of the period; -1 when there is none."""
     inside = timeline.position_ms <= period.end_ms
     found = np.flatnonzero(inside & (timeline.confirmed == 1))
     return int(found[-1]) if len(found) else -1
@@ -110,7 +110,7 @@ def _closing(timeline: Timeline, period: Interval) -> int:
 def _amount_in(timeline: Timeline, vintage: Vintage, period: Interval, closing: int) -> VintageAmount:
     here = vintage.interval
     pairs = timeline.pairs
-    counted = _counted(timeline, closing)
+    counted = counted_pairs(timeline, closing)
     starts, ends = timeline.position_ms[pairs.first], timeline.position_ms[pairs.second]
     inside = counted & (starts >= here.start_ms) & (ends <= here.end_ms)
     across = counted & ~inside & (starts < here.end_ms) & (ends > here.start_ms)
@@ -122,7 +122,7 @@ def _amount_in(timeline: Timeline, vintage: Vintage, period: Interval, closing: 
         # Proved for neither side of the boundary: each takes [0, high].
         amount += Pair(int(pairs.low[index]), int(pairs.high[index])).from_zero()
         doubts.append(Doubt("vintage-boundary-unproved", _cut(int(starts[index]), int(ends[index]), here)))
-    for doubt in _edges(timeline, period, closing):
+    for doubt in edges_of(timeline, period, closing):
         shared = _cut(doubt.interval.start_ms, doubt.interval.end_ms, here)
         if shared.length_ms > 0:
             amount += Pair(0, timeline.possible(shared.length_ms))
@@ -132,8 +132,8 @@ def _amount_in(timeline: Timeline, vintage: Vintage, period: Interval, closing: 
     )
 
 
-def _counted(timeline: Timeline, closing: int) -> np.typing.NDArray[np.bool_]:
-    # Pairs up to the closing reading, and the one across the end of the period when its later reading is confirmed too.
+def counted_pairs(timeline: Timeline, closing: int) -> np.typing.NDArray[np.bool_]:
+    """Mark the pairs up to the closing reading, and the one across the period's end when its later one is confirmed."""
     pairs = timeline.pairs
     counted = pairs.second <= closing
     if _goes_on(timeline, closing):
@@ -147,8 +147,8 @@ def _goes_on(timeline: Timeline, closing: int) -> bool:
     return beyond < len(timeline.confirmed) and bool(timeline.confirmed[beyond] == 1)
 
 
-def _edges(timeline: Timeline, period: Interval, closing: int) -> Iterator[Doubt]:
-    # What no pair covers: from the start of the period to the first reading, and from the closing reading to its end.
+def edges_of(timeline: Timeline, period: Interval, closing: int) -> Iterator[Doubt]:
+    """Tell what no pair covers: from the period's start to the first reading, and from the closing one to its end."""
     if closing < 0:
         yield Doubt("no-confirmed-reading", period)
         return
