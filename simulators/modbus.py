@@ -96,9 +96,5 @@ def _words(instrument: Instrument, request: Request, at_ms: int, faults: Sequenc
         return ILLEGAL_FUNCTION
     if not 1 <= request.count <= MOST_REGISTERS:
         return ILLEGAL_VALUE
-    image = instrument.image(at_ms, faults)
-    places = range(request.address, request.address + request.count)
-    try:
-        return b"".join(image[place].to_bytes(2, "big") for place in places)
-    except KeyError:
-        return ILLEGAL_ADDRESS
+    block = instrument.image(at_ms, faults).block(request.address, request.count)
+    return ILLEGAL_ADDRESS if block is None else block[0].astype(">u2").tobytes()

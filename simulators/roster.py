@@ -7,7 +7,7 @@ gateway's configuration can be written without asking. Serial numbers here are w
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 from metering.interval import Interval
 from simulators.devices import burner_controller, carlo_gavazzi_em340, multical_403, schneider_iem3000, sunspec_103
@@ -237,7 +237,7 @@ def _instrument(plant: Plant, placed: Placed) -> Instrument:
         unit_id=placed.unit_id,
         function=device.function,
         nameplate=Nameplate(device.make, device.model, placed.serial),
-        shows=lambda at_ms, faults: device.image(
-            shown(partial(plant.state, placed.name), faults, at_ms), serial_of(placed.serial, faults)
+        shows=lambda at_ms, faults: image_of(
+            device, shown(partial(plant.state, placed.name), faults, at_ms), serial_of(placed.serial, faults)
         ),
     )

@@ -1,4 +1,4 @@
-"""In: what a heat meter sees. Out: holding registers 0 to 79 of a Kamstrup MULTICAL 403, Modbus datagram 300.
+"""Holding registers 0 to 79 of a Kamstrup MULTICAL 403, Modbus datagram 300.
 
 All values are float32, high word first. Served: 0 flow V1 [L/h], 4 power [kW], 6 t1 and 8 t2 [°C], 14 t1 - t2 [K], 20
 heat energy E1 [kWh], 48 heat energy A1 [kWh], 52 volume V1 [m3]. Every other pair holds "invalid" (NaN), as the data
@@ -16,30 +16,28 @@ References:
     Published emonHub configuration for this meter: 0, 4, 6, 8, 14 t1 - t2, 20 E1, 48 heat energy A1, 52 volume V1.
 """
 
-import math
+from simulators.devices.table import Row, Sheet
 
-from simulators.devices.words import Image, f32, place
-from simulators.plants.states import HeatState
+_J_PER_KWH = 3_600_000
 
-FUNCTION = 3
-MAKE = "Kamstrup"
-MODEL = "MULTICAL 403"
-
-
-def image(state: HeatState) -> Image:
-    """The readable registers for what the meter sees."""
-    heat_kwh = float(state.heat_total_wh // 1000)  # whole kWh, exact in float32 up to 16.7 GWh
-    difference_k = state.supply_temperature_degc - state.return_temperature_degc
-    return place(
-        [
-            (0, f32(math.nan) * 40),
-            (0, f32(round(state.flow_m3_per_h * 1000))),
-            (4, f32(round(state.heat_power_w / 1000, 1))),
-            (6, f32(round(state.supply_temperature_degc, 2))),
-            (8, f32(round(state.return_temperature_degc, 2))),
-            (14, f32(round(difference_k, 2))),
-            (20, f32(heat_kwh)),
-            (48, f32(heat_kwh)),
-            (52, f32(math.floor(state.volume_total_m3 * 100) / 100)),
-        ]
-    )
+SHEET = Sheet(
+    make="Kamstrup",
+    model="MULTICAL 403",
+    function=3,
+    rows=(
+        Row(0, "f32", "flow_m3_per_h", step=0.001, resolution=1),
+        Row(2, "f32", "", resolution=1),
+        Row(4, "f32", "heat_power_w", step=1000, resolution=0.1),
+        Row(6, "f32", "supply_temperature_degc", resolution=0.01),
+        Row(8, "f32", "return_temperature_degc", resolution=0.01),
+        *(Row(address, "f32", "") for address in (10, 12)),
+        Row(14, "f32", "temperature_difference_k", resolution=0.01),
+        *(Row(address, "f32", "") for address in (16, 18)),
+        Row(20, "f32", "heat_total_j", step=_J_PER_KWH, resolution=1),
+        *(Row(address, "f32", "") for address in range(22, 48, 2)),
+        Row(48, "f32", "heat_total_j", step=_J_PER_KWH, resolution=1),
+        Row(50, "f32", ""),
+        Row(52, "f32", "volume_total_m3", resolution=0.01),
+        *(Row(address, "f32", "") for address in range(54, 80, 2)),
+    ),
+)

@@ -1,8 +1,7 @@
-"""In: what an electricity meter sees. Out: holding registers of a Schneider Electric iEM3000 series meter.
+"""Holding registers of a Schneider Electric iEM3000 series meter.
 
-Power, voltage, current and frequency are float32, power in kW; energy is a signed 64-bit integer in Wh. Import is
-what the meter calls delivered, into the load; power is negative while it exports. Values are primary (instrument
-transformers applied).
+Power in kW, voltage, current and frequency are float32; energy is a signed 64-bit integer in Wh. Import is what the
+meter calls delivered, into the load; power is negative while it exports. Values are primary (transformers applied).
 
 References:
     Register list of the iEM3000 series as the open-source reader mbmd uses it: A 0x0BB7, V 0x0BD3, phase power
@@ -10,27 +9,25 @@ References:
     from 0.
 """
 
-from simulators.devices.words import Image, f32, place, s64
-from simulators.plants.states import ElectricState
+from simulators.devices.table import Row, Sheet
 
-FUNCTION = 3
-MAKE = "Schneider Electric"
-MODEL = "iEM3255"
-
-
-def image(state: ElectricState) -> Image:
-    """The readable registers for what the meter sees."""
-    first_a, second_a, third_a = state.currents_a()
-    first_v, second_v, third_v = state.voltages_v
-    first_w, second_w, third_w = state.phase_powers_w()
-    return place(
-        [
-            (0x0BB7, f32(first_a) + f32(second_a) + f32(third_a)),
-            (0x0BD3, f32(first_v) + f32(second_v) + f32(third_v)),
-            (0x0BED, f32(first_w / 1000) + f32(second_w / 1000) + f32(third_w / 1000)),
-            (0x0BF3, f32(state.active_power_w / 1000)),
-            (0x0C25, f32(state.frequency_hz)),
-            (0x0C83, s64(int(state.energy_import_total_wh))),
-            (0x0C87, s64(int(state.energy_export_total_wh))),
-        ]
-    )
+SHEET = Sheet(
+    make="Schneider Electric",
+    model="iEM3255",
+    function=3,
+    rows=(
+        Row(0x0BB7, "f32", "current_l1_a"),
+        Row(0x0BB9, "f32", "current_l2_a"),
+        Row(0x0BBB, "f32", "current_l3_a"),
+        Row(0x0BD3, "f32", "voltage_l1_v"),
+        Row(0x0BD5, "f32", "voltage_l2_v"),
+        Row(0x0BD7, "f32", "voltage_l3_v"),
+        Row(0x0BED, "f32", "active_power_l1_w", step=1000),
+        Row(0x0BEF, "f32", "active_power_l2_w", step=1000),
+        Row(0x0BF1, "f32", "active_power_l3_w", step=1000),
+        Row(0x0BF3, "f32", "active_power_w", step=1000),
+        Row(0x0C25, "f32", "frequency_hz"),
+        Row(0x0C83, "s64", "energy_import_total_wh"),
+        Row(0x0C87, "s64", "energy_export_total_wh"),
+    ),
+)

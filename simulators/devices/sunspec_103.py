@@ -1,4 +1,4 @@
-"""In: an inverter's state. Out: holding registers 40000 to 40123: "SunS", models 1 and 103, end model.
+"""Holding registers 40000 to 40123 of an inverter that speaks SunSpec: "SunS", models 1 and 103, end model.
 
 Integers with scale factors, as most inverters ship. Scale factors are chosen so that 2.8 MW fits 16 bits: power × 100
 W, lifetime energy × 10 Wh. Points that this inverter does not have hold SunSpec's "not implemented" values: 0x8000
@@ -9,81 +9,75 @@ References:
     WH_SF 26, St 38).
 """
 
-from simulators.devices.words import Image, place, s16, text, u16, u32
-from simulators.plants.states import InverterState
-
-FUNCTION = 3
-MAKE = "Sakugen"
-MODEL = "Simulated inverter"
+from simulators.devices.table import Fixed, Row, Sheet, Text, Type
 
 _COMMON = 40_002
 _INVERTER = 40_070
 _END = 40_122
-
-_NO_S16 = s16(-0x8000)
-_NO_U16 = u16(0xFFFF)
-_MPPT, _SLEEPING = 4, 2
-_WH_PER_COUNT = 10
-_POWER_FACTOR = 0.995
+_NO_S16, _NO_U16 = 0x8000, 0xFFFF
+_MAKE = "Sakugen"
+_MODEL = "Simulated inverter"
 
 
-def image(state: InverterState, serial: str) -> Image:
-    """The readable registers.
-
-    Args:
-        state: what the inverter measures.
-        serial: its serial number, at most 32 ASCII characters.
-    """
-    return place(
-        [
-            (40_000, (0x5375, 0x6E53)),  # "SunS"
-            *_common(serial),
-            (_INVERTER, u16(103) + u16(50) + _NO_U16 * 50),
-            *((_INVERTER + offset, words) for offset, words in _points(state)),
-            (_END, (0xFFFF, 0x0000)),
-        ]
-    )
+def _row(offset: int, type_: Type, shows: str, step: float = 1) -> Row:
+    missing = {"s16": -0x8000, "u16": _NO_U16}.get(type_)
+    return Row(_INVERTER + offset, type_, shows, step=step, missing=missing, wraps=type_ == "u32")
 
 
-def _common(serial: str) -> list[tuple[int, tuple[int, ...]]]:
-    return [
-        (_COMMON, u16(1) + u16(66) + text("", 66)),
-        (_COMMON + 2, text(MAKE, 16)),
-        (_COMMON + 18, text(MODEL, 16)),
-        (_COMMON + 42, text("1.0.0", 8)),
-        (_COMMON + 50, text(serial, 16)),
-        (_COMMON + 66, u16(1)),  # DA
-        (_COMMON + 67, _NO_S16),  # pad
-    ]
+def _factor(offset: int, exponent: int) -> Fixed:
+    return Fixed(_INVERTER + offset, (exponent % 2**16,))
 
 
-def _points(state: InverterState) -> list[tuple[int, tuple[int, ...]]]:
-    """Offsets from the model's id register, and words."""
-    apparent_va = state.active_power_w / _POWER_FACTOR
-    phase_a = apparent_va / 3 / state.phase_voltage_v
-    dc_w = state.active_power_w / 0.985
-    dc_a = dc_w / state.dc_voltage_v if state.dc_voltage_v > 0 else 0.0
-    return [
-        (2, u16(phase_a * 3)),  # A, its SF is 0
-        (3, u16(phase_a) * 3),
-        (6, s16(0)),
-        (10, u16(state.phase_voltage_v * 10) * 3),  # PhVphA to C
-        (13, s16(-1)),
-        (14, s16(state.active_power_w / 100)),
-        (15, s16(2)),
-        (16, u16(state.frequency_hz * 100)),
-        (17, s16(-2)),
-        (18, s16(apparent_va / 100)),
-        (19, s16(2)),
-        (20, _NO_S16 + _NO_S16),  # VAr and its SF
-        (22, _NO_S16 + _NO_S16),  # PF and its SF
-        (24, u32(int(state.energy_total_wh // _WH_PER_COUNT) % 2**32)),  # acc32
-        (26, s16(1)),
-        (27, u16(dc_a) + s16(0)),
-        (29, u16(state.dc_voltage_v * 10) + s16(-1)),
-        (31, s16(dc_w / 100) + s16(2)),
-        (33, s16(state.cabinet_temperature_degc * 10) + _NO_S16 * 3),  # TmpCab; no TmpSnk, TmpTrns, TmpOt
-        (37, s16(-1)),
-        (38, u16(_MPPT if state.producing else _SLEEPING)),
-        (40, u32(0) + u32(0)),  # Evt1, Evt2: no event
-    ]
+SHEET = Sheet(
+    make=_MAKE,
+    model=_MODEL,
+    function=3,
+    texts=(
+        Text(_COMMON + 2, 16, _MAKE),
+        Text(_COMMON + 18, 16, _MODEL),
+        Text(_COMMON + 34, 8, ""),
+        Text(_COMMON + 42, 8, "1.0.0"),
+        Text(_COMMON + 50, 16, "{serial}"),
+    ),
+    fixed=(
+        Fixed(40_000, (0x5375, 0x6E53)),  # "SunS"
+        Fixed(_COMMON, (1, 66)),
+        Fixed(_COMMON + 66, (1, _NO_S16)),  # DA, pad
+        Fixed(_INVERTER, (103, 50)),
+        _factor(6, 0),  # A_SF
+        Fixed(_INVERTER + 7, (_NO_U16,) * 3),  # PPVphAB to CA
+        _factor(13, -1),  # V_SF
+        _factor(15, 2),  # W_SF
+        _factor(17, -2),  # Hz_SF
+        _factor(19, 2),  # VA_SF
+        Fixed(_INVERTER + 20, (_NO_S16,) * 4),  # VAr, PF and their factors
+        _factor(26, 1),  # WH_SF
+        _factor(28, 0),  # DCA_SF
+        _factor(30, -1),  # DCV_SF
+        _factor(32, 2),  # DCW_SF
+        Fixed(_INVERTER + 34, (_NO_S16,) * 3),  # TmpSnk, TmpTrns, TmpOt
+        _factor(37, -1),  # Tmp_SF
+        Fixed(_INVERTER + 39, (_NO_U16,)),  # StVnd
+        Fixed(_INVERTER + 40, (0,) * 4),  # Evt1, Evt2: no event
+        Fixed(_INVERTER + 44, (_NO_U16,) * 8),  # EvtVnd1 to 4
+        Fixed(_END, (0xFFFF, 0)),
+    ),
+    rows=(
+        _row(2, "u16", "current_a"),
+        _row(3, "u16", "current_l1_a"),
+        _row(4, "u16", "current_l2_a"),
+        _row(5, "u16", "current_l3_a"),
+        _row(10, "u16", "voltage_l1_v", 0.1),
+        _row(11, "u16", "voltage_l2_v", 0.1),
+        _row(12, "u16", "voltage_l3_v", 0.1),
+        _row(14, "s16", "active_power_w", 100),
+        _row(16, "u16", "frequency_hz", 0.01),
+        _row(18, "s16", "apparent_power_va", 100),
+        _row(24, "u32", "energy_export_total_wh", 10),
+        _row(27, "u16", "dc_current_a"),
+        _row(29, "u16", "dc_voltage_v", 0.1),
+        _row(31, "s16", "dc_power_w", 100),
+        _row(33, "s16", "cabinet_temperature_degc", 0.1),
+        _row(38, "u16", "inverter_state"),
+    ),
+)

@@ -19,6 +19,7 @@ from metering.decode import Block, decode, decode_in
 from metering.devicemap import WordType, parse_device_map
 from metering.errors import DeviceMapError
 from simulators.devices import sunspec_103
+from simulators.devices.quantities import image_of
 from simulators.plants.states import InverterState
 
 TYPES = {
@@ -131,7 +132,7 @@ async def through_a_server(image, port):
 
 
 def test_the_chain_of_the_simulated_inverter_is_found_through_a_server(free_port):
-    chain = asyncio.run(through_a_server(sunspec_103.image(NOON, "SN-0042"), free_port()))
+    chain = asyncio.run(through_a_server(image_of(sunspec_103.SHEET, NOON, "SN-0042").registers, free_port()))
     assert chain == Chain(
         marker=40_000,
         models=(Model(1, 40_002, 66), Model(103, 40_070, 50)),
@@ -142,7 +143,7 @@ def test_the_chain_of_the_simulated_inverter_is_found_through_a_server(free_port
 
 @pytest.mark.parametrize("marker", [0, 50_000])
 def test_a_chain_elsewhere_is_found_too(free_port, marker):
-    image = {at - 40_000 + marker: word for at, word in sunspec_103.image(NOON, "SN-0042").items()}
+    image = {at - 40_000 + marker: word for at, word in image_of(sunspec_103.SHEET, NOON, "SN-0042").registers.items()}
     chain = asyncio.run(through_a_server(image, free_port()))
     assert (chain.marker, [model.id for model in chain.models], chain.complete) == (marker, [1, 103], True)
     assert marker_before(chain.models[1].base) == marker
@@ -205,7 +206,9 @@ def test_a_birth_carries_the_finished_text_that_needs_no_knowledge_of_sunspec(tm
     body = birth_body(settings, 1.0)
     (group,) = body.groups
     device_map = parse_device_map(body.device_maps[group.map])
-    words = [sunspec_103.image(NOON, "SN-0042")[at] for block in group.blocks for at in _addresses(block)]
+    words = [
+        image_of(sunspec_103.SHEET, NOON, "SN-0042").registers[at] for block in group.blocks for at in _addresses(block)
+    ]
     blocks = [Block(block.function, block.address, block.count) for block in group.blocks]
     values = {
         point.point + "/" + point.measurand: decode_in(device_map.register(point.register_name), blocks, words)

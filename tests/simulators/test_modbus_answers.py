@@ -16,7 +16,7 @@ def test_every_device_answers_under_its_unit_id_and_the_ledger_holds_exactly_wha
         for plant in simulators.settings.plants:
             with simulators.client(plant.project) as client:
                 for instrument in build_site(plant.plant, "any", simulators.settings.counters_from_ms).instruments:
-                    first = min(instrument.image(simulators.settings.counters_from_ms))
+                    first = min(instrument.image(simulators.settings.counters_from_ms).registers)
                     read = client.read_holding_registers if instrument.function == 3 else client.read_input_registers
                     answer = read(first, count=1, device_id=instrument.unit_id)
                     assert not answer.isError(), instrument.name

@@ -6,6 +6,7 @@ import struct
 import pytest
 
 from simulators.devices import burner_controller, carlo_gavazzi_em340, multical_403, schneider_iem3000, sunspec_103
+from simulators.devices.quantities import image_of
 from simulators.plants.states import BurnerState, ElectricState, HeatState, InverterState
 
 METER = ElectricState(
@@ -45,27 +46,27 @@ def float32(words):
 
 
 def test_iem3000_energy_is_a_64_bit_integer_of_whole_wh_high_word_first():
-    image = schneider_iem3000.image(METER)
+    image = image_of(schneider_iem3000.SHEET, METER, "S1").registers
     # 123,456,789 = 0x075B_CD15; 35,974,123,456 = 0x0008_6039_8FC0, more than 32 bits hold
     assert at(image, 0x0C83, 4) == [0x0000, 0x0000, 0x075B, 0xCD15]
     assert at(image, 0x0C87, 4) == [0x0000, 0x0008, 0x6039, 0x8FC0]
 
 
 def test_iem3000_power_is_float_kw_and_negative_while_exporting():
-    image = schneider_iem3000.image(METER)
+    image = image_of(schneider_iem3000.SHEET, METER, "S1").registers
     assert at(image, 0x0BF3, 2) == [0xC0F0, 0x0000]  # -7.5
     assert at(image, 0x0BED, 2) == [0xC070, 0x0000]  # -3.75, half of it on the first phase
 
 
 def test_iem3000_voltage_current_and_frequency_are_floats():
-    image = schneider_iem3000.image(METER)
+    image = image_of(schneider_iem3000.SHEET, METER, "S1").registers
     assert float32(at(image, 0x0BD5, 2)) == 230.5
     assert float32(at(image, 0x0BB7, 2)) == pytest.approx(3_750 / 229.8)
     assert float32(at(image, 0x0C25, 2)) == pytest.approx(49.98)
 
 
 def test_em340_numbers_have_their_low_word_first():
-    image = carlo_gavazzi_em340.image(METER)
+    image = image_of(carlo_gavazzi_em340.SHEET, METER, "S1").registers
     assert at(image, 0x00, 6) == [2298, 0, 2305, 0, 2310, 0]
     assert at(image, 0x28, 2) == [0xDB08, 0xFFFE]  # -75,000 = 0xFFFE_DB08
     assert at(image, 0x34, 2) == [0xD687, 0x0012]  # 1,234,567 = 0x0012_D687, in 0.1 kWh
@@ -74,12 +75,12 @@ def test_em340_numbers_have_their_low_word_first():
 
 
 def test_em340_current_is_in_milliamperes():
-    image = carlo_gavazzi_em340.image(METER)
+    image = image_of(carlo_gavazzi_em340.SHEET, METER, "S1").registers
     assert at(image, 0x0C, 2) == [round(3_750 / 229.8 * 1000), 0]
 
 
 def test_multical_numbers_are_floats_in_the_units_of_its_m_bus_telegram():
-    image = multical_403.image(HEAT)
+    image = image_of(multical_403.SHEET, HEAT, "S1").registers
     assert at(image, 0, 2) == [0x4682, 0x2400]  # 16,658 L/h
     assert at(image, 4, 2) == [0x448D, 0xF000]  # 1,135.5 kW
     assert at(image, 6, 2) == [0x42DD, 0x0000]  # 110.5 °C
@@ -91,13 +92,13 @@ def test_multical_numbers_are_floats_in_the_units_of_its_m_bus_telegram():
 
 
 def test_multical_quantities_that_it_lacks_are_not_a_number():
-    image = multical_403.image(HEAT)
+    image = image_of(multical_403.SHEET, HEAT, "S1").registers
     assert sorted(image) == list(range(80))
     assert math.isnan(float32(at(image, 2, 2)))
 
 
 def test_sunspec_chain_leads_from_the_marker_over_both_models_to_the_end():
-    image = sunspec_103.image(INVERTER, "SIM-INV-0001")
+    image = image_of(sunspec_103.SHEET, INVERTER, "SIM-INV-0001").registers
     assert struct.pack(">2H", *at(image, 40_000, 2)) == b"SunS"
     found, place = [], 40_002
     while image[place] != 0xFFFF:
@@ -109,13 +110,13 @@ def test_sunspec_chain_leads_from_the_marker_over_both_models_to_the_end():
 
 
 def test_sunspec_common_model_names_the_inverter():
-    image = sunspec_103.image(INVERTER, "SIM-INV-0001")
+    image = image_of(sunspec_103.SHEET, INVERTER, "SIM-INV-0001").registers
     assert struct.pack(">16H", *at(image, 40_002 + 50, 16)).rstrip(b"\0") == b"SIM-INV-0001"
     assert struct.pack(">16H", *at(image, 40_002 + 2, 16)).rstrip(b"\0") == b"Sakugen"
 
 
 def test_sunspec_values_need_their_scale_factors():
-    image = sunspec_103.image(INVERTER, "SIM-INV-0001")
+    image = image_of(sunspec_103.SHEET, INVERTER, "SIM-INV-0001").registers
     start = 40_070
     assert at(image, start + 14, 2) == [0x6C06, 2]  # 27,654 × 10^2 W
     assert at(image, start + 16, 2) == [0x138A, 0xFFFE]  # 5,002 × 10^-2 Hz
@@ -127,7 +128,7 @@ def test_sunspec_values_need_their_scale_factors():
 
 
 def test_sunspec_points_that_the_inverter_lacks_hold_their_own_sentinel():
-    image = sunspec_103.image(INVERTER, "SIM-INV-0001")
+    image = image_of(sunspec_103.SHEET, INVERTER, "SIM-INV-0001").registers
     start = 40_070
     assert at(image, start + 7, 3) == [0xFFFF] * 3  # phase to phase, uint16
     assert at(image, start + 20, 4) == [0x8000] * 4  # VAr and PF, int16 and sunssf
@@ -135,17 +136,23 @@ def test_sunspec_points_that_the_inverter_lacks_hold_their_own_sentinel():
 
 
 def test_burner_register_is_one_while_it_fires():
-    assert burner_controller.image(BurnerState(running=True)) == {0: 1}
-    assert burner_controller.image(BurnerState(running=False)) == {0: 0}
+    assert image_of(burner_controller.SHEET, BurnerState(running=True), "S1").registers == {0: 1}
+    assert image_of(burner_controller.SHEET, BurnerState(running=False), "S1").registers == {0: 0}
 
 
 @pytest.mark.parametrize(
     ("image", "unreadable"),
     [
-        pytest.param(schneider_iem3000.image(METER), [0x0BB6, 0x0BBD, 0x0BF5, 0x0C82, 0x0C8B], id="iEM3000"),
-        pytest.param(carlo_gavazzi_em340.image(METER), [0x06, 0x18, 0x2A, 0x36, 0x50], id="EM340"),
-        pytest.param(multical_403.image(HEAT), [80], id="MULTICAL 403"),
-        pytest.param(sunspec_103.image(INVERTER, "x"), [39_999, 40_124], id="SunSpec 103"),
+        pytest.param(
+            image_of(schneider_iem3000.SHEET, METER, "S1").registers,
+            [0x0BB6, 0x0BBD, 0x0BF5, 0x0C82, 0x0C8B],
+            id="iEM3000",
+        ),
+        pytest.param(
+            image_of(carlo_gavazzi_em340.SHEET, METER, "S1").registers, [0x06, 0x18, 0x2A, 0x36, 0x50], id="EM340"
+        ),
+        pytest.param(image_of(multical_403.SHEET, HEAT, "S1").registers, [80], id="MULTICAL 403"),
+        pytest.param(image_of(sunspec_103.SHEET, INVERTER, "x").registers, [39_999, 40_124], id="SunSpec 103"),
     ],
 )
 def test_an_image_leaves_out_what_the_device_cannot_be_asked(image, unreadable):
