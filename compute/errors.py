@@ -7,7 +7,6 @@ ComputeError
 ├── RulesetError           a ruleset that this software does not have
 ├── ExplainError           asked to explain what the project or the period does not have
 ├── EvidenceError          a series that is not sorted by slot
-├── ExplainError           asked to explain what the project or the period does not have
 ├── AmountOverflowError    an amount that int64 quanta cannot hold
 └── ResultsError           results.sqlite cannot be used
 """
@@ -41,10 +40,6 @@ class ExplainError(ComputeError):
 
 class EvidenceError(ComputeError):
     """A series that breaks what `Series` promises; says which, and where."""
-
-
-class ExplainError(ComputeError):
-    """A question about what is not there; says what is."""
 
 
 class AmountOverflowError(ComputeError):

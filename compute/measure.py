@@ -53,8 +53,6 @@ class Measured:
     """Spans without a valid calibration; each measured value that touches one is moved outwards."""
     calibrated: tuple[Pair, ...]
     """As `amounts`, before a check meter widens them [the parameter's unit]."""
-    calibrated: tuple[Pair, ...]
-    """As `amounts`, before a check meter widens them [the parameter's unit]."""
 
 
 @dataclass(frozen=True, slots=True)
