@@ -86,6 +86,8 @@ class Ruleset:
     plausible: Plausible | None = None
     compares_meters: bool = False
     """Whether main and check meters are compared, and balances drawn."""
+    asks_gateways: bool = False
+    """Whether a gateway that is not heard up to the period's end is told, and blocks."""
     coverage_factor: int | None = None
     """k of the expanded uncertainty that is told beside the reduction; None = none is told."""
 
@@ -114,6 +116,7 @@ _SECOND = Ruleset(
     ),
     plausible=Plausible(most=Fraction(105, 100), few=Fraction(1, 100), too_few=Fraction(1, 1000)),
     compares_meters=True,
+    asks_gateways=True,
     coverage_factor=2,
 )
 

@@ -23,6 +23,7 @@ RELEASED = {
         "completeness": None,
         "plausible": None,
         "compares_meters": False,
+        "asks_gateways": False,
         "coverage_factor": None,
     },
     "sakugen-rules/2": {
@@ -39,6 +40,7 @@ RELEASED = {
         "completeness": Completeness(Fraction("0.8"), 7 * 86_400_000, Fraction("0.1")),
         "plausible": Plausible(Fraction("1.05"), Fraction("0.01"), Fraction("0.001")),
         "compares_meters": True,
+        "asks_gateways": True,
         "coverage_factor": 2,
     },
 }

@@ -12,7 +12,8 @@ from compute.project import load_project
 from compute.rulesets import ruleset
 from compute.vintages import midnight_ms
 from ingest.archive import archive
-from tests.compute.conftest import Shown, _solar_text, _Stream, records_of
+from tests.compute.computekit.records import Shown, _Stream, records_of
+from tests.compute.conftest import _solar_text
 from tests.contracts.conftest import NOW_MS, Site
 from tests.ingest.conftest import FakeGateway
 
