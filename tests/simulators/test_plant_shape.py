@@ -1,6 +1,7 @@
 """What every plant promises, whatever it is: the same bytes again, counters that only count, one shape for all."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +134,13 @@ def test_the_numbers_of_a_seed_are_written_down():
         0.6249777615995005,
         0.5117827758375562,
     ]
+
+
+@pytest.mark.parametrize("plant", ROSTER)
+def test_the_readme_lists_every_plant_with_its_instruments(plant):
+    text = (Path(__file__).parents[2] / "simulators" / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith(f"| `{plant}` | ") and "demo-" not in line]
+    assert len(rows) == 1
+    instruments = list(build(plant).instruments)
+    assert instruments[0] in rows[0]
+    assert instruments[-1] in rows[0]
