@@ -7,7 +7,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-PACKAGES = ("pymodbus", "paho-mqtt", "pydantic", "cryptography", "iotcore")
+PACKAGES = (
+    "pymodbus", "paho-mqtt", "pydantic", "cryptography", "iotcore", "numba", "numpy", "polars", "pyarrow",
+)  # fmt: skip
 ROOT = Path(__file__).parents[3]
 
 

@@ -4,11 +4,13 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from benchkit.machine import machine
 from rich.console import Console
 from rich.table import Table
 
+Size = TypeVar("Size")
 RESULTS = "SAKUGEN_BENCH_RESULTS"
 """Names the file to which each benchmark adds a line."""
 TINY = "SAKUGEN_BENCH_TINY"
@@ -26,7 +28,7 @@ class Sizes:
     def from_environment(cls) -> "Sizes":
         return cls(os.environ.get(TINY) == "1")
 
-    def of(self, full: int, tiny: int) -> int:
+    def of(self, full: Size, tiny: Size) -> Size:
         """One size of two."""
         return tiny if self.tiny else full
 

@@ -13,6 +13,7 @@ from functools import partial
 from math import floor
 
 import numpy as np
+from benchkit.polled import polled
 
 from gateway.maps import load_map
 from ingest.store.readings import Evidence, bind, collect
@@ -30,9 +31,6 @@ from simulators.plants.transformer_station import TransformerStation
 
 ORIGIN_MS = 1_735_689_600_000  # 2025-01-01
 SITE_NAMES = tuple(site.project for site in SITES)
-_NO_ANSWER_SHARE = 0.001
-_OUTAGE_SLOTS = 1440
-"""No gateway runs through a whole year: this many slots in its middle were not read."""
 
 
 def site_year(project: str, interval_ms: int, slots: int) -> tuple[Evidence, bytes]:
@@ -46,9 +44,9 @@ def site_year(project: str, interval_ms: int, slots: int) -> tuple[Evidence, byt
     rng = np.random.default_rng(1)
     by_key = {}
     for device, shown in zip(site.devices, values, strict=True):
-        polled = _polled(interval_ms, slots, rng)
+        times = polled(ORIGIN_MS, interval_ms, slots, rng)
         for (key, binding), column in zip(bound[f"{device.name}/all"], shown.T, strict=True):
-            by_key[key] = _series(key, binding, column, polled)
+            by_key[key] = _series(key, binding, column, times)
     return replace(evidence, by_key=by_key), birth
 
 
@@ -101,27 +99,6 @@ def _multical(state: HeatState) -> list[int]:
         _f32(round(state.supply_temperature_degc, 2), 1000),
         _f32(round(state.return_temperature_degc, 2), 1000),
     ]
-
-
-def _polled(interval_ms: int, slots: int, rng: np.random.Generator) -> Series:
-    """What all measurands of a device share."""
-    time_ms = ORIGIN_MS + np.arange(slots, dtype=np.int64) * interval_ms
-    quality = np.where(rng.random(slots) < _NO_ANSWER_SHARE, Quality.NO_ANSWER, Quality.OK).astype(np.uint8)
-    quality[slots // 2 : slots // 2 + min(_OUTAGE_SLOTS, slots // 10)] = Quality.AGENT_DOWN
-    sent_ms = time_ms + np.where(quality == Quality.AGENT_DOWN, 0, 1 + rng.poisson(2, slots))
-    return Series(
-        point="",
-        measurand="",
-        time_ms=time_ms,
-        value=np.zeros(slots, np.int64),
-        quality=quality,
-        sent_ms=sent_ms,
-        received_ms=sent_ms + np.where(quality == Quality.AGENT_DOWN, 0, 20 + rng.poisson(8, slots)),
-        synced=quality != Quality.AGENT_DOWN,
-        binding=np.zeros(slots, np.int32),
-        bindings=(),
-        raw_text=("",) * slots,
-    )
 
 
 def _series(key: tuple[str, str], binding: Binding, column: np.ndarray, polled: Series) -> Series:
