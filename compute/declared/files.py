@@ -28,7 +28,7 @@ from metering.config import ConfigError, Fault, line_of, parse_toml
 
 FOLDER = "declared"
 """Where the files lie beside project.toml."""
-FILE_NAME = re.compile(r"(?P<number>[0-9]{4})-(?P<kind>[a-z]+(?:-[a-z]+)?)-(?P<slug>[a-z0-9][a-z0-9-]{0,50})\.toml")
+FILE_NAME = re.compile(r"(?P<number>[0-9]{4})-(?P<words>[a-z][a-z0-9-]{1,70})\.toml")
 SIGNATURE_SUFFIX = ".sig"
 """Beside x.toml lies x.toml.sig with the signature lines."""
 
@@ -82,7 +82,7 @@ def parse_declaration(data: bytes, file: str) -> Declared:
         raise ConfigError([Fault(file, 0, "(file)", "", "not UTF-8")]) from None
     kind = parse_toml(text, _Kinded, file).kind
     body = parse_toml(text, MODELS[kind], file)
-    if name["kind"] != kind:
+    if not name["words"].startswith(f"{kind}-"):
         raise ConfigError([Fault(file, line_of(text, ("kind",)), "kind", repr(kind), "the file name says another")])
     return Declared(file, data, body)  # type: ignore[arg-type]  # MODELS holds the members of Declaration
 

@@ -16,6 +16,7 @@ from sakugen.cli import (
     compute,
     config,
     dashboards,
+    declare,
     devices,
     gateway,
     ingest,
@@ -42,6 +43,7 @@ app.add_typer(devices.app, name="devices")
 app.add_typer(ingest.app, name="ingest")
 app.add_typer(ingest.quarantine_app, name="quarantine")
 reconcile.add_to(app)
+declare.add_to(app)
 app.add_typer(compute.app, name="compute")
 app.add_typer(registry.statement_app, name="statement")
 registry.add_verify_to(app)

@@ -81,7 +81,22 @@ def test_what_cannot_be_meant_is_refused(declaration, kind, old, new, said):
     assert said in fault
 
 
-@pytest.mark.parametrize("name", ["value.toml", "1-value-a.toml", "0001-other-a.toml", "0001-value-A.toml"])
+def test_the_words_of_a_file_name_may_be_several(declaration):
+    _, data = declaration("value")
+    assert parse_declaration(data, "0007-value-main-meter-2026.toml").number == 7
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "0001-value.toml",
+        "0001-valueless-a.toml",
+        "value.toml",
+        "1-value-a.toml",
+        "0001-other-a.toml",
+        "0001-value-A.toml",
+    ],
+)
 def test_a_file_name_says_number_and_kind(declaration, name):
     _, data = declaration("value")
     (fault,) = faults({name: data})
