@@ -11,6 +11,7 @@ References:
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from sqlite3 import Connection, DatabaseError
 from types import TracebackType
@@ -28,14 +29,23 @@ from gateway.entries import (
     entry_to_json,
 )
 from gateway.errors import OutboxBrokenError, OutboxError, OutboxFullError
-from gateway.sealing import Place, RecordMaker, Stamp, birth_maker, gap_maker, horizon_record, record_makers
+from gateway.sealing import (
+    Place,
+    RecordMaker,
+    Stamp,
+    birth_maker,
+    columns_maker,
+    gap_maker,
+    horizon_record,
+    record_makers,
+)
 from gateway.shelf import SqliteShelf
 from gateway.store import Store
 from gateway.surrender import Surrender
 from metering.clock import Clock, ClockState
 from metering.note import Signer
 from metering.quality import Quality
-from metering.record import RecordRef, build, digest_of
+from metering.record import GroupReadings, RecordRef, build, digest_of
 from metering.topics import GatewayId
 from metering.ulid import new_ulid
 
@@ -241,6 +251,29 @@ class Outbox:
                 self._refuse_when_full()
             sealed = [self._admit(db, entry, stamp) for entry in entries]
         return any(sealed)
+
+    def append(self, groups: Sequence[GroupReadings]) -> None:
+        """Commit a whole record of readings at once, for readings that do not come slot by slot.
+
+        Args:
+            groups: each group once, its slots after all that it has; nothing is pending.
+
+        Raises:
+            OutboxFullError: no space is left, or it holds as much as it may; nothing was committed.
+            OutboxError: a group's slots do not increase, or slots are pending.
+        """
+        stamp = self._stamp()
+        with self._store.transaction() as db:
+            self._refuse_when_full()
+            if db.execute("SELECT 1 FROM pending").fetchone():
+                raise OutboxError("slots are pending: seal them before a whole record is appended")
+            progress = _progress(db)
+            for group in groups:
+                times = (progress.get(group.group, -1), *group.slots)
+                if any(later <= earlier for earlier, later in pairwise(times)):
+                    raise OutboxError(f"group {group.group}: slots must increase, and lie after {times[0]}")
+                _advance(db, group.group, group.slots[-1])
+            self._append(db, stamp, columns_maker(groups))
 
     def seal(self) -> bool:
         """Seal what is pending; tells whether there was anything."""

@@ -101,12 +101,16 @@ def readings_maker(slots: Sequence[SlotReading]) -> RecordMaker:
     by_group: dict[str, list[SlotReading]] = {}
     for slot in slots:
         by_group.setdefault(slot.group, []).append(slot)
-    groups = tuple(_group_readings(name, rows) for name, rows in by_group.items())
+    return columns_maker([_group_readings(name, rows) for name, rows in by_group.items()])
+
+
+def columns_maker(groups: Sequence[GroupReadings]) -> RecordMaker:
+    """Make a record of readings that are columns already."""
     return lambda place: Readings(
         **place.head(),
         seq=place.seq,
         prev=place.prev,
-        groups=groups,
+        groups=tuple(groups),
     )
 
 

@@ -9,6 +9,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from metering.measurands import INT64_MAX, INT64_MIN
 from metering.quality import Quality
@@ -149,7 +150,13 @@ def _step(register: Register, scale_word: int | None) -> Fraction | Quality:
     exponent = scale_word - 0x10000 if scale_word & 0x8000 else scale_word
     if abs(exponent) > _SCALE_LIMIT:
         return Quality.OUT_OF_RANGE
-    return register.step * Fraction(10) ** exponent
+    return _scaled(register.step.numerator, register.step.denominator, exponent)
+
+
+# A power of a fraction costs more than all the rest of a register, and a device has one or two.
+@lru_cache(maxsize=1024)
+def _scaled(numerator: int, denominator: int, exponent: int) -> Fraction:
+    return Fraction(numerator, denominator) * Fraction(10) ** exponent
 
 
 def words_at(

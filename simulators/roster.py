@@ -86,6 +86,8 @@ class Instrument:
     function: int
     """The Modbus function that reads it: 3 or 4."""
     nameplate: Nameplate
+    sheet: Sheet
+    """Its registers."""
     shows: Callable[[int, Sequence[Fault]], Image]
     """What `image` gives."""
 
@@ -237,6 +239,7 @@ def _instrument(plant: Plant, placed: Placed) -> Instrument:
         unit_id=placed.unit_id,
         function=device.function,
         nameplate=Nameplate(device.make, device.model, placed.serial),
+        sheet=device,
         shows=lambda at_ms, faults: image_of(
             device, shown(partial(plant.state, placed.name), faults, at_ms), serial_of(placed.serial, faults)
         ),

@@ -1,5 +1,6 @@
 """`sakugen simulate`: plants to test with."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,6 +30,52 @@ def run(config: Annotated[Path, typer.Option(help="The simulators' TOML file.")]
     from simulators.serve import main
 
     raise typer.Exit(main(load_toml(config, SimulatorSettings)))
+
+
+@app.command()
+def backfill(
+    gateway: Annotated[Path, typer.Option(help="The gateway's TOML file; its outbox is filled.")],
+    simulators: Annotated[Path, typer.Option(help="The simulators' TOML file, which holds the gateway's plant.")],
+    start: Annotated[
+        str, typer.Option("--from", help="The first slot, ISO 8601, for example 2025-01-01T00:00:00+08:00.")
+    ],
+    end: Annotated[str, typer.Option("--to", help="Up to here, not included.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Fill a stretch of time through the real outbox, broker and ingest, as fast as it goes; both must be running.
+
+    Example: sakugen simulate backfill --gateway gateway.toml --simulators simulators.toml --from 2025-01-01T00:00Z
+    --to 2026-01-01T00:00Z
+    """
+    import asyncio
+    import json
+    from dataclasses import asdict
+
+    from gateway.config import GatewaySettings
+    from metering.interval import Interval
+    from sakugen.backfill import backfill as fill
+    from simulators.config import SimulatorSettings
+
+    span = Interval(_instant_ms("--from", start), _instant_ms("--to", end))
+    settings = load_toml(gateway, GatewaySettings), load_toml(simulators, SimulatorSettings)
+    with terminal.progress(quiet=as_json) as bar:
+        task = bar.add_task(f"{settings[0].project}", total=span.length_ms)
+        done = asyncio.run(fill(*settings, span, lambda at_ms: bar.update(task, completed=at_ms - span.start_ms)))
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+        return
+    typer.echo(f"{done.readings:,} readings of {done.slots:,} slots in {done.records:,} records, all acknowledged")
+
+
+def _instant_ms(option: str, text: str) -> int:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise typer.BadParameter(f"{option} {text!r}: an instant with its offset, such as 2025-01-01T00:00:00+08:00")
+    return int(instant.timestamp() * 1000)
 
 
 @app.command()

@@ -1,0 +1,234 @@
+"""A stretch of simulated time through the real pipeline: registers, decoder, outbox, records, broker, ingest.
+
+In: a gateway's configuration, the simulators', and an interval. Out: every due slot of it in the journal, signed and
+acknowledged, as fast as the machine goes. Only the waiting is left out, and the line: words come from the plant's
+image of the instant, one commit is a record instead of a slot.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gateway import __version__
+from gateway.birth import birth_body
+from gateway.bounds import Bounds
+from gateway.config import GatewaySettings
+from gateway.keeper import Keeper
+from gateway.layout import lay_out
+from gateway.outbox import SEAL_READINGS, Outbox
+from gateway.poll import PollGroup
+from gateway.sender import Sender
+from gateway.status import Faults
+from gateway.uplink import Uplink
+from metering.clock import ClockState, ClockStatus, SystemClock
+from metering.errors import SakugenError
+from metering.interval import DAY_MS, Interval
+from metering.keys import load_signer
+from metering.quality import Quality
+from metering.record import GroupReadings
+from simulators.config import SimulatorSettings
+from simulators.devices.quantities import quantities
+from simulators.devices.table import WordArray, image
+from simulators.roster import Instrument, Site, build_site
+
+ANSWER_MS = 20
+"""How long after its slot each answer is in [ms]."""
+_MOST_WAITING = 256
+"""Records that are not acknowledged yet; more would only fill the disk."""
+_LOOK_EVERY = 32
+_LOOK_AGAIN_S = 0.05
+
+
+class BackfillError(SakugenError):
+    """The two configurations do not fit each other, or the interval is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """What was done."""
+
+    slots: int
+    """Of all poll groups."""
+    readings: int
+    records: int
+
+
+class _SlotClock(SystemClock):
+    """Shows the slot that is filled in; retries and keep-alives use the machine's time."""
+
+    def __init__(self, now_ms: int) -> None:
+        super().__init__()
+        self.at_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+    def status(self) -> ClockStatus:
+        return ClockStatus(ClockState.SYNCHRONISED, 0)
+
+
+async def backfill(
+    gateway: GatewaySettings,
+    simulators: SimulatorSettings,
+    interval: Interval,
+    progress: Callable[[int], None] = lambda _ms: None,
+) -> Filled:
+    """Fill an interval and wait until ingest has acknowledged all of it.
+
+    Args:
+        gateway: a checked configuration; its devices are named as the plant's instruments.
+        simulators: they hold the plant of the gateway's project.
+        interval: slots from its start on, the end left out.
+        progress: is told up to where it is filled [ms since the Unix epoch].
+
+    Raises:
+        BackfillError: a device is no instrument of the plant, or a block cannot be read from it.
+        OutboxError: the outbox cannot be used, or holds later slots already.
+        KeyFileError: the private key cannot be used.
+    """
+    site = _site_of(gateway, simulators)
+    groups = [laid.group for laid in lay_out(gateway)]
+    sources = [_Source(group, _instrument_of(site, group), site) for group in groups]
+    clock, faults = _SlotClock(interval.start_ms), Faults()
+    bounds = Bounds(gateway.max_bytes, gateway.when_full)
+    signer = load_signer(gateway.key_file)
+    outbox = Outbox(gateway.data_dir / "outbox.sqlite", gateway.gateway_id, signer, clock, gateway.keep_days, bounds)
+    sender = Sender(outbox.shelf, lambda: 1.0)
+    with outbox:
+        async with Keeper(outbox, faults, lambda: None) as keeper:
+            uplink = Uplink(gateway, clock, keeper, sender, faults, list)
+            sending = asyncio.create_task(uplink.run())
+            try:
+                body = replace(birth_body(gateway, 1.0), agent=f"sakugen-backfill {__version__}")
+                await keeper.do(outbox.begin_stream, body, interval.start_ms)
+                filled = await _fill(sources, interval, clock, keeper, uplink, progress)
+                await _until_at_most(0, keeper, uplink)
+            finally:
+                sending.cancel()
+                await asyncio.gather(sending, return_exceptions=True)
+    return filled
+
+
+async def _fill(
+    sources: Sequence["_Source"],
+    interval: Interval,
+    clock: _SlotClock,
+    keeper: Keeper,
+    uplink: Uplink,
+    progress: Callable[[int], None],
+) -> Filled:
+    slots = readings = records = 0
+    for part in _stretches(sources, interval):
+        clock.at_ms = part.end_ms
+        columns = [found for source in sources if (found := source.readings(part)) is not None]
+        if columns:
+            await keeper.do(keeper.outbox.append, columns)
+            uplink.wake()
+            records += 1
+            slots += sum(len(each.slots) for each in columns)
+            readings += sum(len(each.slots) * len(each.values) for each in columns)
+        progress(part.end_ms)
+        if records % _LOOK_EVERY == 0:
+            await _until_at_most(_MOST_WAITING, keeper, uplink)
+    return Filled(slots, readings, records)
+
+
+def _stretches(sources: Sequence["_Source"], interval: Interval) -> Iterator[Interval]:
+    # As long as one record's readings allow; a stretch begins where the one before ended.
+    per_ms = sum(len(source.group.registers) / source.group.interval_ms for source in sources)
+    step_ms = max(source.group.interval_ms for source in sources)
+    length_ms = max(int(SEAL_READINGS / per_ms) // step_ms, 1) * step_ms
+    for start_ms in range(interval.start_ms, interval.end_ms, length_ms):
+        yield Interval(start_ms, min(start_ms + length_ms, interval.end_ms))
+
+
+async def _until_at_most(records: int, keeper: Keeper, uplink: Uplink) -> None:
+    while (await keeper.do(keeper.outbox.state)).unacknowledged_records > records:
+        uplink.acked.clear()
+        try:
+            async with asyncio.timeout(_LOOK_AGAIN_S):
+                await uplink.acked.wait()
+        except TimeoutError:
+            continue
+
+
+class _Source:
+    """One poll group, and the words that its device would answer with."""
+
+    def __init__(self, group: PollGroup, instrument: Instrument, site: Site) -> None:
+        self.group = group
+        self._instrument = instrument
+        self._site = site
+        self._held: tuple[Interval, np.typing.NDArray[np.int64], list[WordArray]] | None = None
+
+    def readings(self, part: Interval) -> GroupReadings | None:
+        """The columns of a record for a stretch; None without a due slot in it."""
+        every_ms = self.group.interval_ms
+        first_ms = -(-part.start_ms // every_ms) * every_ms
+        slots = range(first_ms, part.end_ms, every_ms)
+        if not slots:
+            return None
+        blocks = [block.tobytes() for block in self._words(slots)]
+        sizes = [2 * block.count for block in self.group.blocks]
+        raws = [
+            [data[at * size : (at + 1) * size] for data, size in zip(blocks, sizes, strict=True)]
+            for at in range(len(slots))
+        ]
+        decoded = [self.group.decoder.decode([(data, Quality.OK) for data in raw]) for raw in raws]
+        return GroupReadings(
+            group=self.group.name,
+            slots=tuple(slots),
+            sent=(0,) * len(slots),
+            received=(ANSWER_MS,) * len(slots),
+            values=tuple(zip(*(values for values, _ in decoded), strict=True)),
+            raw=tuple(b64encode(b"".join(raw)).decode() for raw in raws),
+            quality=tuple(
+                (point, at, int(code))
+                for at, (_, reasons) in enumerate(decoded)
+                for point, code in sorted(reasons.items())
+            ),
+        )
+
+    def _words(self, slots: range) -> list[WordArray]:
+        """The registers of each block, slots × words; worked out a day at a time."""
+        if self._held is None or slots[-1] >= self._held[0].end_ms:
+            end_ms = max(slots.start + DAY_MS, slots.stop)
+            span = Interval(slots.start, end_ms)
+            instants = np.arange(slots.start, end_ms, slots.step, dtype=np.int64)
+            self._held = span, instants, [block.astype(">u2") for block in self._blocks(instants + ANSWER_MS // 2)]
+        first = (slots.start - self._held[0].start_ms) // slots.step
+        return [block[first : first + len(slots)] for block in self._held[2]]
+
+    def _blocks(self, at_ms: np.typing.NDArray[np.int64]) -> Iterator[WordArray]:
+        plant, name = self._site.plant, self._instrument.name
+        columns = plant.columns(name, at_ms)
+        sheet = self._instrument.sheet
+        whole = image(sheet, quantities(plant.instruments[name], columns), self._instrument.nameplate.serial)
+        for block in self.group.blocks:
+            words = whole.block(block.address, block.count) if block.function == sheet.function else None
+            if words is None:
+                raise BackfillError(
+                    f"poll group {self.group.name}: {name} has no {block.count} registers from {block.address} on for"
+                    f" function {block.function}; is its device map the right one?"
+                )
+            yield words
+
+
+def _site_of(gateway: GatewaySettings, simulators: SimulatorSettings) -> Site:
+    for plant in simulators.plants:
+        if plant.project == gateway.project:
+            return build_site(plant.plant, simulators.seed_of(plant), simulators.counters_from_ms, plant.power)
+    known = ", ".join(plant.project for plant in simulators.plants)
+    raise BackfillError(f"no simulated plant has project {gateway.project!r}; there are: {known}")
+
+
+def _instrument_of(site: Site, group: PollGroup) -> Instrument:
+    device = group.name.partition("/")[0]
+    for instrument in site.instruments:
+        if (instrument.name, instrument.unit_id) == (device, group.unit):
+            return instrument
+    known = ", ".join(f"{each.name} (unit {each.unit_id})" for each in site.instruments)
+    raise BackfillError(f"device {device!r}, unit {group.unit}, is no instrument of the plant; there are: {known}")

@@ -1,0 +1,111 @@
+"""Simulated days through the real outbox, broker and ingest: nothing is lost, and values are what the plant shows."""
+
+import asyncio
+import threading
+import tomllib
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import tomli_w
+
+from gateway.config import GatewaySettings
+from gateway.errors import OutboxError
+from ingest.config import IngestSettings
+from ingest.service import run as run_ingest
+from ingest.store.reader import JournalReader
+from ingest.store.sources import JournalSource
+from metering.clock import ClockConfig
+from metering.config import load_toml
+from metering.interval import DAY_MS, HOUR_MS, Interval
+from metering.quality import Quality
+from sakugen.backfill import ANSWER_MS, BackfillError, backfill
+from sakugen.demo.layout import Ports, write_layout
+from sakugen.demo.sites import SITES
+from simulators.config import SimulatorSettings
+from simulators.roster import build_site
+
+START_MS = int(datetime(2025, 12, 2, tzinfo=UTC).timestamp() * 1000)
+DAY = Interval(START_MS, START_MS + DAY_MS)
+PROJECT = "demo-transformers"
+
+
+@pytest.fixture
+def layout(tmp_path, broker, free_port):
+    plants = {site.project: free_port() for site in SITES}
+    ports = Ports(broker=broker.port, registry=free_port(), console=free_port(), plants=plants)
+    return write_layout(tmp_path, ports, ClockConfig())
+
+
+@pytest.fixture
+def ingest(layout):
+    """The real ingest in a thread."""
+    stop = threading.Event()
+    settings = load_toml(layout.config("ingest"), IngestSettings)
+    thread = threading.Thread(target=run_ingest, args=(settings, stop))
+    thread.start()
+    yield JournalReader(layout.journal)
+    stop.set()
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+def settings_of(layout, project=PROJECT):
+    gateway = load_toml(layout.config(f"gateway-{project}"), GatewaySettings)
+    return gateway, load_toml(layout.config("simulators"), SimulatorSettings)
+
+
+def test_every_due_slot_of_a_day_is_journalled_with_what_the_meters_show_at_its_instant(layout, ingest):
+    gateway, simulators = settings_of(layout)
+    told = []
+    filled = asyncio.run(backfill(gateway, simulators, DAY, told.append))
+    assert (filled.slots, filled.readings) == (3 * 96, 3 * 96 * 5)
+    assert told[-1] == DAY.end_ms
+    plant = build_site("transformer-stations", f"1/{PROJECT}", simulators.counters_from_ms).plant
+    evidence = JournalSource(ingest).evidence(PROJECT, DAY.start_ms, DAY.end_ms + HOUR_MS)
+    due = np.arange(DAY.start_ms, DAY.end_ms, 900_000)
+    for station in ("station-1", "station-2", "station-3"):
+        series = evidence.series(station, "energy_import_total_wh")
+        shown_wh = plant.columns(station, due + ANSWER_MS // 2)["energy_import_total_wh"]
+        assert series.time_ms.tolist() == due.tolist()
+        assert np.all(series.quality == Quality.OK)
+        # An EM340 counts in tenths of a kWh.
+        assert series.value.tolist() == [int(wh // 100) * 100_000 for wh in shown_wh]
+
+
+def test_the_next_stretch_goes_on_where_the_one_before_ended_and_none_is_filled_twice(layout, ingest):
+    gateway, simulators = settings_of(layout)
+    for number in range(2):
+        part = Interval(DAY.start_ms + number * HOUR_MS, DAY.start_ms + (number + 1) * HOUR_MS)
+        assert asyncio.run(backfill(gateway, simulators, part)).slots == 3 * 4
+    with pytest.raises(OutboxError, match="slots must increase"):
+        asyncio.run(backfill(gateway, simulators, part))
+    evidence = JournalSource(ingest).evidence(PROJECT, DAY.start_ms, DAY.end_ms)
+    assert len(evidence.series("station-1", "active_power_w")) == 8
+    assert {birth.agent.partition(" ")[0] for birth in evidence.births} == {"sakugen-backfill"}
+
+
+def test_a_device_that_the_plant_lacks_is_named_with_those_that_there_are(layout):
+    path = layout.config(f"gateway-{PROJECT}")
+    text = (
+        path.read_text()
+        .replace('name = "station-2"', 'name = "station-9"')
+        .replace('point = "station-2"', 'point = "x"')
+    )
+    path.write_text(tomli_w.dumps(tomllib.loads(text)))
+    with pytest.raises(BackfillError, match=r"'station-9', unit 2, .* station-1 \(unit 1\)"):
+        asyncio.run(backfill(*settings_of(layout), DAY))
+
+
+def test_a_project_without_a_plant_is_refused(layout):
+    gateway, simulators = settings_of(layout)
+    other = simulators.model_copy(update={"plants": simulators.plants[:1]})
+    with pytest.raises(BackfillError, match="no simulated plant has project 'demo-transformers'"):
+        asyncio.run(backfill(gateway, other, DAY))
+
+
+def test_a_device_map_of_another_model_is_told_by_its_registers(layout):
+    path = layout.config(f"gateway-{PROJECT}")
+    path.write_text(path.read_text().replace("carlo_gavazzi_em340", "eastron_sdm630"))
+    with pytest.raises(BackfillError, match="is its device map the right one"):
+        asyncio.run(backfill(*settings_of(layout), DAY))
