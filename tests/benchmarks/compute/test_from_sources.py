@@ -71,7 +71,7 @@ def test_a_site_year_from_the_archive(year, archive, report):
 @pytest.mark.parametrize(
     ("together", "slots"), [(20, 25), (1, 25), (1, 1)], ids=["a-logger", "a-group-a-meter", "sealed-each-minute"]
 )
-def test_from_the_journal(tmp_path, report, sizes, together, slots):
+def test_a_period_from_the_journal(tmp_path, report, sizes, together, slots):
     days = sizes.of(92, 2) if slots > 1 else sizes.of(10, 1)
     made = farm(points=20, days=days, together=together)
     end_ms = _span(made).end_ms
