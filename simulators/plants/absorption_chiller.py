@@ -17,7 +17,7 @@ from simulators.plants.chiller import W_PER_USRT, water_side
 from simulators.plants.climate import Climate, air_degc
 from simulators.plants.cooling import cooling_load
 from simulators.plants.mains import electric
-from simulators.plants.operation import around, in_hours
+from simulators.plants.operation import around
 from simulators.plants.places import JAVA
 from simulators.plants.plant import TRUTH, Before, Minutes, Plant
 from simulators.plants.states import ElectricState, GasState, HeatState, SteamState
@@ -35,6 +35,12 @@ class AbsorptionSite:
     """Cooling per heat at full load; double effect."""
     pressure_mpa: float = 0.8
     """Of the waste steam, absolute [MPa]."""
+    balance_degc: float = 18.0
+    """The air below which only machines need cooling."""
+    design_degc: float = 35.0
+    """The air at which the load is the capacity."""
+    base_share: float = 0.4
+    """Of the capacity, asked for by machines."""
     waste_steam_kg_per_h: float = 1_600.0
     """What the factory has to spare, on average [kg/h]."""
     burner_efficiency: float = 0.85
@@ -63,7 +69,7 @@ class AbsorptionChiller(Plant):
         del before
         site, seed = self.site, self.seed
         air = air_degc(site.climate, seed, at_ms)
-        load = cooling_load(air, in_hours(site.climate, at_ms, 0, 24), 18, 35, 0.4)
+        load = cooling_load(air, np.ones(at_ms.shape), site.balance_degc, site.design_degc, site.base_share)
         load = np.clip(load * around(seed, "process", at_ms, 1, 0.1, 1_800_000), 0.05, 1.0)
         heat_w = site.rated_w / site.heat_cop * heat_share(load)
         pressure_mpa = around(seed, "pressure", at_ms, site.pressure_mpa, 0.02, 900_000)

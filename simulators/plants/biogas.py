@@ -48,7 +48,9 @@ class BiogasSite:
     idle_share: float = 0.10
     availability: float = 0.93
     auxiliary_share: float = 0.07
-    """Of the engines' output: blowers, pumps, stirrers."""
+    """Of the engines' output: blowers and pumps."""
+    stirrers_w: float = 20_000.0
+    """Always [W]."""
     boiler_w: float = 6_000_000.0
     """Gas that the burners can take [W]."""
     boiler_efficiency: float = 0.85
@@ -110,7 +112,7 @@ class BiogasPlant(Plant):
                 "burning": flare_w > 0,
             },
             "generator": electric(seed, at_ms, -power_w),
-            "auxiliary": electric(seed, at_ms, site.auxiliary_share * power_w + 20_000.0),
+            "auxiliary": electric(seed, at_ms, site.auxiliary_share * power_w + site.stirrers_w),
             "steam": {
                 "flow_kg_per_h": steam_w / heat_wh_per_kg(pressure_mpa, feed_degc),
                 "heat_power_w": steam_w,

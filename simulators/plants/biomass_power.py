@@ -40,6 +40,8 @@ class BiomassSite:
     availability: float = 0.90
     auxiliary_share: float = 0.11
     """Of the output: shredders, fans, pumps."""
+    standby_w: float = 96_000.0
+    """Always [W]."""
     start_diesel_l_per_h: float = 250.0
     """In the first hour after a stop."""
 
@@ -73,7 +75,7 @@ class BiomassPower(Plant):
         steam_w = power_w / site.turbine_efficiency
         moisture = around(seed, "moisture", at_ms, site.moisture, 0.05, 36_000_000)
         fuel_w = steam_w / site.steam_efficiency
-        auxiliary_w = site.auxiliary_share * power_w + 0.008 * site.rated_w
+        auxiliary_w = site.auxiliary_share * power_w + site.standby_w
         return {
             "generator": electric(seed, at_ms, -power_w, nominal_v=11_000 / np.sqrt(3)),
             "auxiliary": electric(seed, at_ms, auxiliary_w),

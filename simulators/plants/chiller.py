@@ -42,6 +42,10 @@ class ChillerSite:
     first_h: float = 6.0
     last_h: float = 22.0
     days_a_week: int = 7
+    balance_degc: float = 18.0
+    """The air below which only machines and lamps need cooling."""
+    design_degc: float = 35.0
+    """The air at which the load is the capacity."""
     base_share: float = 0.35
     """Of the design load, asked for by machines and lamps."""
     smallest_load: float = 0.15
@@ -63,7 +67,9 @@ class Chiller(Plant):
         site, seed = self.site, self.seed
         air = air_degc(site.climate, seed, at_ms)
         in_use = in_hours(site.climate, at_ms, site.first_h, site.last_h, site.days_a_week)
-        load = cooling_load(air, in_use, 18, 35, site.base_share) * around(seed, "people", at_ms, 1, 0.08, 1_800_000)
+        load = cooling_load(air, in_use, site.balance_degc, site.design_degc, site.base_share) * around(
+            seed, "people", at_ms, 1, 0.08, 1_800_000
+        )
         load = np.where(load < site.smallest_load, 0.0, np.minimum(1.0, load))
         tower_degc = np.maximum(18.0, wet_bulb_degc(site.climate, air) + site.tower_approach_k * load)
         cooling_w = site.rated_w * load

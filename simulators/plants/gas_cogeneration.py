@@ -38,6 +38,8 @@ class CogenerationSite:
     availability: float = 0.92
     auxiliary_share: float = 0.03
     """Of the output: pumps, fans, radiator."""
+    standby_w: float = 15_600.0
+    """Of control and heating, always [W]."""
     electric_demand_share: float = 0.95
     """Of the rating, in the day shift."""
     night_share: float = 0.75
@@ -78,7 +80,7 @@ class GasCogeneration(Plant):
         used_w = np.minimum(recoverable_w, wanted_w)
         return {
             "generator": electric(seed, at_ms, -power_w, nominal_v=11_000 / np.sqrt(3)),
-            "auxiliary": electric(seed, at_ms, site.auxiliary_share * power_w + 0.002 * site.rated_w),
+            "auxiliary": electric(seed, at_ms, site.auxiliary_share * power_w + site.standby_w),
             "heat-used": water_side(used_w, rated_heat_w, np.full(at_ms.shape, 70.0), 20.0, cools=False),
             "gas": {
                 "flow_nm3_per_h": fuel_w * 3.6e-3 / site.gas_mj_per_nm3,

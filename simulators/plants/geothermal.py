@@ -39,6 +39,8 @@ class GeothermalSite:
     availability: float = 0.95
     auxiliary_share: float = 0.10
     """Of the rating: feed pumps and air-cooled condensers run as long as it does."""
+    standby_w: float = 20_000.0
+    """Always [W]."""
     leak_nm3_per_h: float = 0.0
     """Of non-condensable gas that is not reinjected."""
 
@@ -71,7 +73,7 @@ class GeothermalBinary(Plant):
         heat_w = flow_kg_per_h * _WATER_WH_PER_KG_K * (brine_degc - site.reinjection_degc)
         hot_k, cold_k = brine_degc + 273.15, air + 273.15
         power_w = np.minimum(site.rated_w, _OF_TRIANGLE * (hot_k - cold_k) / (hot_k + cold_k) * heat_w)
-        auxiliary_w = site.auxiliary_share * site.rated_w * runs + 20_000.0
+        auxiliary_w = site.auxiliary_share * site.rated_w * runs + site.standby_w
         density_kg_per_m3 = 897.0  # of water at 170 °C, IAPWS-IF97
         return {
             "generator": electric(seed, at_ms, -power_w, nominal_v=11_000 / np.sqrt(3)),

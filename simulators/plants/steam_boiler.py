@@ -40,6 +40,8 @@ class SteamBoilerSite:
     """Of the feed water."""
     power_w_per_kg_per_h: float = 7.0
     """Fan and feed pump, per steam."""
+    standby_w: float = 1_500.0
+    """Always [W]."""
     day_share: float = 0.75
     """Of the rating of all, in the day shift; at night a third of it."""
 
@@ -91,6 +93,6 @@ class SteamBoilers(Plant):
                 "temperature_degc": around(seed, "gas", at_ms, 28, 4, 7_200_000),
                 "methane_share": np.full(at_ms.shape, 0.9),
             },
-            "boiler-aux": electric(seed, at_ms, site.power_w_per_kg_per_h * steam_kg_per_h + 1_500),
+            "boiler-aux": electric(seed, at_ms, site.power_w_per_kg_per_h * steam_kg_per_h + site.standby_w),
             TRUTH: {"fuel_w": fuel_w},
         }

@@ -45,6 +45,10 @@ class WasteHeatSite:
     """Of the turbine generators [W]."""
     auxiliary_share: float = 0.07
     """Of the output: feed pumps, condenser fans."""
+    standby_w: float = 60_000.0
+    """Lubrication, control, lighting, always [W]."""
+    water_m3_per_mwh: float = 0.06
+    """Make-up water per heat of the boilers [m3/MWh]."""
 
     def heat_wh_per_kg(self) -> float:
         """What the two boilers of a kiln take from a kilogram of clinker's gases [Wh/kg]."""
@@ -83,10 +87,10 @@ class WasteHeatRecovery(Plant):
         }
         heat_w: FloatArray = sum((self._heat_w(kiln, each, at_ms) for kiln, each in clinker.items()), np.zeros(1_440))
         power_w = np.minimum(site.rated_w, site.rated_w / site.nominal_heat_w() * heat_w)
-        water_m3_per_h = np.where(heat_w > 0, 1.5 + 0.6 * heat_w / 1e7, 0.0)
+        water_m3_per_h = site.water_m3_per_mwh * heat_w / 1e6
         return {
             "generator": electric(seed, at_ms, -power_w, nominal_v=6_300 / np.sqrt(3)),
-            "auxiliary": electric(seed, at_ms, site.auxiliary_share * power_w + 60_000.0),
+            "auxiliary": electric(seed, at_ms, site.auxiliary_share * power_w + site.standby_w),
             "make-up-water": {"flow_m3_per_h": water_m3_per_h, "temperature_degc": np.full(at_ms.shape, 29.0)},
             **{kiln: {"flow_kg_per_h": each} for kiln, each in clinker.items()},
             TRUTH: {"heat_w": heat_w},

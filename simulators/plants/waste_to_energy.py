@@ -34,6 +34,8 @@ class WasteSite:
     availability: float = 0.85
     auxiliary_share: float = 0.35
     """Of the output: fans, cranes, flue-gas cleaning."""
+    standby_w: float = 15_000.0
+    """Always [W]."""
     leanest_mj_per_kg: float = 5.5
     """Below it the support burner helps."""
     diesel_mj_per_l: float = 36.0
@@ -68,7 +70,7 @@ class WasteToEnergy(Plant):
         return {
             "waste": {"flow_kg_per_h": waste_kg_per_h},
             "generator": electric(seed, at_ms, -power_w),
-            "auxiliary": electric(seed, at_ms, site.auxiliary_share * power_w + 15_000.0),
+            "auxiliary": electric(seed, at_ms, site.auxiliary_share * power_w + site.standby_w),
             "diesel": {
                 "flow_m3_per_h": support_w * 3.6e-3 / site.diesel_mj_per_l / 1_000,
                 "temperature_degc": np.full(at_ms.shape, 30.0),

@@ -39,13 +39,26 @@ class Year:
 
     def __init__(self, plant):
         self.plant = plant
+        self._columns = {}
 
     def __call__(self, instrument, field):
         return self.plant.amount(instrument, field, ORIGIN_MS, ORIGIN_MS + YEAR_MS)
 
     def hours(self, instrument):
         """The columns of an instrument, each 61 minutes."""
-        return self.plant.columns(instrument, np.arange(ORIGIN_MS, ORIGIN_MS + YEAR_MS, 61 * 60_000, dtype=np.int64))
+        if not self._columns:
+            self._columns = self._all_columns()
+        return self._columns[instrument]
+
+    def _all_columns(self):
+        # Month by month for all instruments, so that each day is computed once.
+        instants = np.arange(ORIGIN_MS, ORIGIN_MS + YEAR_MS, 61 * 60_000, dtype=np.int64)
+        months = np.split(instants, np.searchsorted(instants, ORIGIN_MS + np.arange(30, 365, 30) * DAY_MS))
+        parts = [{name: self.plant.columns(name, month) for name in self.plant.instruments} for month in months]
+        return {
+            name: {field: np.concatenate([part[name][field] for part in parts], axis=-1) for field in parts[0][name]}
+            for name in self.plant.instruments
+        }
 
 
 def year_of(kind, *arguments):
