@@ -1,15 +1,18 @@
 """Compute as a process: once for a period, or again and again for the console.
 
-In: project files and ingest's journal, opened read-only. Out: a `Result`, or provisional results in results.sqlite.
+In: project files, what was declared beside them, and ingest's journal, opened read-only. Out: a `Result`, or provisional results in results.sqlite.
 Stopping it loses nothing, because everything it writes can be computed anew.
 """
 
 import asyncio
 import signal
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from compute.config import ComputeSettings
+from compute.declared import Declared, declared_beside
 from compute.engine import compute, evidence_window, work_out
 from compute.errors import PeriodError
 from compute.hours import HourAmounts, HourResult, hourly
@@ -24,7 +27,15 @@ from metering.errors import SakugenError
 from metering.interval import HOUR_MS
 
 
-def compute_once(project: ProjectSettings, period: PeriodSettings, source: Source, *, held: int, now_ms: int) -> Result:
+def compute_once(
+    project: ProjectSettings,
+    period: PeriodSettings,
+    source: Source,
+    *,
+    held: int,
+    now_ms: int,
+    declared: Sequence[Declared] = (),
+) -> Result:
     """Compute one monitoring period of one project.
 
     Args:
@@ -33,8 +44,10 @@ def compute_once(project: ProjectSettings, period: PeriodSettings, source: Sourc
         source: where its readings are taken from; one with a caveat gives a result that is not creditable.
         held: how many records are held and could not be used.
         now_ms: the time now [ms since the Unix epoch].
+        declared: its declared values.
 
     Raises:
+        ConfigError: when a declared value does not fit the project.
         PeriodError: when the period is not over.
         JournalError: when the journal cannot be read.
         ArchiveError: when the archive cannot be read.
@@ -49,7 +62,7 @@ def compute_once(project: ProjectSettings, period: PeriodSettings, source: Sourc
         )
     window = evidence_window(project, period)
     evidence = source.evidence(project.id, window.start_ms, window.end_ms)
-    return _marked(compute(project, evidence, period, ruleset(), held=held), source)
+    return _marked(compute(project, evidence, period, ruleset(), declared=declared, held=held), source)
 
 
 def _marked(result: Result, source: Source) -> Result:
@@ -68,13 +81,16 @@ class SoFar:
     hours: tuple[HourResult, ...]
 
 
-def compute_so_far(project: ProjectSettings, reader: JournalReader, period: PeriodSettings) -> SoFar | None:
+def compute_so_far(
+    project: ProjectSettings, reader: JournalReader, period: PeriodSettings, declared: Sequence[Declared] = ()
+) -> SoFar | None:
     """Compute a period up to the last whole hour that a later reading can confirm.
 
     Args:
         project: the project.
         reader: ingest's journal.
         period: one of the project's periods.
+        declared: its declared values.
 
     Returns:
         The result and what each hour gave, or None when no hour of the period is over yet.
@@ -87,7 +103,7 @@ def compute_so_far(project: ProjectSettings, reader: JournalReader, period: Peri
     if until_ms <= span.start_ms:
         return None
     held = len(reader.held(project.id))
-    workings = work_out(project, evidence, period, ruleset(), until_ms=until_ms, held=held)
+    workings = work_out(project, evidence, period, ruleset(), declared=declared, until_ms=until_ms, held=held)
     amounts = [HourAmounts(one.spec, one.point, one.hours, one.late) for one in workings.measured]
     return SoFar(workings.result, hourly(workings.result, project.method, amounts, workings.fixed.factors))
 
@@ -127,8 +143,8 @@ async def run(settings: ComputeSettings, stop: asyncio.Event) -> None:
         sys.stdout.write(f"ready compute {len(projects)} projects results={settings.results}\n")
         sys.stdout.flush()
         while not stop.is_set():
-            for project in projects:
-                await asyncio.to_thread(_refresh, project, reader, writer, clock)
+            for path, project in zip(settings.projects, projects, strict=True):
+                await asyncio.to_thread(_refresh, path, project, reader, writer, clock)
             await _pause(stop, settings.every_s)
 
 
@@ -139,13 +155,16 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def _refresh(project: ProjectSettings, reader: JournalReader, writer: ResultsWriter, clock: Clock) -> None:
+def _refresh(
+    project_file: Path, project: ProjectSettings, reader: JournalReader, writer: ResultsWriter, clock: Clock
+) -> None:
     # One project's trouble is told and never stops another's.
     if not reader.path.exists():
         return
     try:
+        declared = declared_beside(project_file, project.id)  # each time anew: values are declared while it runs
         for period in project.period:
-            found = compute_so_far(project, reader, period)
+            found = compute_so_far(project, reader, period, declared)
             if found is not None:
                 provisional = found.result.interval.end_ms < project.interval_of(period).end_ms
                 writer.put(found.result, found.hours, provisional=provisional, computed_ms=clock.now_ms())

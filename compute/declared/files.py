@@ -118,7 +118,11 @@ def load_declared(folder: Path) -> tuple[Declared, ...]:
     Raises:
         ConfigError: with every fault of every file.
     """
-    return parse_declared({path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))})
+    try:
+        files = {path.name: path.read_bytes() for path in sorted(folder.glob("*.toml"))}
+    except OSError as error:
+        raise ConfigError([Fault(str(error.filename), 0, "(file)", "", str(error.strerror))]) from None
+    return parse_declared(files)
 
 
 def declared_beside(project_file: Path, project: str) -> tuple[Declared, ...]:

@@ -59,11 +59,13 @@ def run(
 
 
 def _compute(settings: "ComputeSettings", project: str | None, period: str | None, origin: Origin) -> list["Result"]:
+    from compute.declared import declared_beside
     from compute.project import load_project
     from compute.service import compute_once
     from sakugen.history import held_records, source_of
 
     projects = {one.id: one for one in map(load_project, settings.projects)}
+    files = dict(zip(projects, settings.projects, strict=True))
     if project is not None and project not in projects:
         raise UnknownProjectError(f"no project {project!r}; the configuration lists: {', '.join(projects)}")
     now_ms = settings.clock.build().now_ms()
@@ -74,7 +76,10 @@ def _compute(settings: "ComputeSettings", project: str | None, period: str | Non
             step(one.id)
             held = held_records(settings, origin, one)
             source = source_of(settings, origin, one)
-            results.append(compute_once(one, one.period_named(period), source, held=held, now_ms=now_ms))
+            declared = declared_beside(files[one.id], one.id)
+            results.append(
+                compute_once(one, one.period_named(period), source, held=held, now_ms=now_ms, declared=declared)
+            )
     return results
 
 

@@ -195,6 +195,12 @@ def test_a_folder_is_read_in_order_and_signatures_are_left_alone(declaration, tm
     assert [one.number for one in load_declared(tmp_path)] == [1, 2]
 
 
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "0001-value-x.toml").mkdir()
+    with pytest.raises(ConfigError, match=r"0001-value-x\.toml:0: \(file\): Is a directory"):
+        load_declared(tmp_path)
+
+
 def test_a_reading_is_in_whole_quanta_rounded_down(declaration):
     file, data = declaration("register-reading")
     reading = parse_declaration(data.replace(b'"5000000"', b'"5000000.0009"'), file).body
