@@ -22,7 +22,7 @@ from metering.devicemap import Register
 from metering.findings import Finding, Severity
 from metering.interval import Interval
 from metering.measurands import INT64_MAX, measurand
-from metering.quality import Quality
+from metering.quality import VALUED, Quality
 
 NOWHERE = -1
 _SHOWN_SPANS = 10  # in a finding's evidence; the count says how many readings there are
@@ -295,38 +295,42 @@ def source_findings(
         believed: which readings of a state are believed.
         shows_spans: whether the evidence shows each stretch, and words where they decided.
     """
-    placed = declared_meter(project, series)
-    inside = (series.time_ms >= span.start_ms) & (series.time_ms <= span.end_ms)
-    ok = inside & (series.quality == Quality.OK)
-    for code in np.unique(series.quality[inside & (series.quality != Quality.OK)]):
+    first = int(np.searchsorted(series.time_ms, span.start_ms, "left"))
+    inside = slice(first, int(np.searchsorted(series.time_ms, span.end_ms, "right")))
+
+    def rows_with(marked: NDArray[np.bool_]) -> Ints:
+        return first + np.flatnonzero(marked[inside])
+
+    bad = rows_with(series.quality != Quality.OK)
+    for code in np.unique(series.quality[bad]):
         label = Quality(int(code)).label
-        rows = inside & (series.quality == code)
+        rows = bad[series.quality[bad] == code]
         what = f"readings with quality {label}"
         yield _rows_finding(series, rows, f"readings-{label}", "contracts 3", what, shows_spans=shows_spans)
-    if np.any(rows := ok & ~series.synced):
+    unsynced = rows_with(~series.synced)
+    if len(rows := unsynced[series.quality[unsynced] == Quality.OK]):
         what = "readings taken while the clock was not synchronised"
         yield _rows_finding(series, rows, "clock-unsynchronised", "contracts 6", what, shows_spans=shows_spans)
-    if np.any(rows := inside & impossible_rows(series, believed)):
+    if len(rows := rows_with(impossible_rows(series, believed))):
         what = "readings of what cannot be; the state is unknown then"
         yield _rows_finding(series, rows, "value-impossible", "contracts 6", what, shows_spans=shows_spans)
-    if np.any(rows := inside & frozen_rows(series, believed.frozen)):
+    if len(rows := rows_with(frozen_rows(series, believed.frozen))):
         what = "readings that repeat the one before to the last digit; the state is unknown then"
         yield _rows_finding(series, rows, "value-frozen", "contracts 6", what, shows_spans=shows_spans)
+    elsewhere = rows_with(declared_meter(project, series) == NOWHERE)
+    elsewhere = elsewhere[series.quality[elsewhere] == Quality.OK]
     for place, bound in enumerate(series.bindings):
-        rows = ok & (placed == NOWHERE) & (series.binding == place)
-        if np.any(rows):
+        if len(rows := elsewhere[series.binding[elsewhere] == place]):
             seen = bound.meter
             what = f"readings of a meter that is not declared here then: {seen.make} {seen.model} {seen.serial}"
             yield _rows_finding(series, rows, "meter-not-declared", "contracts 2", what, shows_spans=shows_spans)
 
 
-def _rows_finding(
-    series: Series, rows: NDArray[np.bool_], code: str, clause: str, what: str, *, shows_spans: bool
-) -> Finding:
+def _rows_finding(series: Series, rows: Ints, code: str, clause: str, what: str, *, shows_spans: bool) -> Finding:
     slots = series.time_ms[rows]
     evidence = {"readings": str(len(slots)), "first_ms": str(int(slots[0])), "last_ms": str(int(slots[-1]))}
     if shows_spans:
-        evidence |= _spans(series, np.flatnonzero(rows))
+        evidence |= _spans(series, rows)
     return Finding(
         code=code,
         clause=clause,
@@ -342,9 +346,10 @@ def _rows_finding(
 def _spans(series: Series, rows: Ints) -> dict[str, str]:
     # Each stretch of readings that follow each other, and what the first of them was.
     spans = {}
-    for stretch in np.split(rows, np.flatnonzero(np.diff(rows) > 1) + 1)[:_SHOWN_SPANS]:
+    ends = [*(np.flatnonzero(np.diff(rows) > 1) + 1)[:_SHOWN_SPANS].tolist(), len(rows)][:_SHOWN_SPANS]
+    for stretch in np.split(rows[: ends[-1]], ends[:-1]):
         first, last = int(stretch[0]), int(stretch[-1])
-        told = f"; the first is {int(series.value[first])}" if series.valued[first] else ""
+        told = f"; the first is {int(series.value[first])}" if series.quality[first] in VALUED else ""
         span = f"{int(series.time_ms[first])}..{int(series.time_ms[last])} ms"
         spans[span] = f"{len(stretch)} readings{told}{words_text(series, first)}"
     return spans

@@ -168,7 +168,7 @@ class ArchivedSeries(Series):
         register = self.bound(row).register
         if register.scale_register is not None:
             return int(self.steps[row]) or None
-        return None if register.type.is_float or not self.valued[row] else ceil(register.step)
+        return None if register.type.is_float or not _HAS_VALUE[self.quality[row]] else ceil(register.step)
 
 
 def empty_series(point: str, measurand: str) -> Series:
