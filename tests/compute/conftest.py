@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from compute.methodologies import catalog
 from ingest.store.readings import Evidence, collect
 
 # No package stands under tests, so what these tests share is found by its folder.
@@ -13,6 +14,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from computekit.declarations import declaration_text
 from computekit.records import Shown, records_of
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shelf_is_read_anew() -> None:
+    """Also by a run that was forked from another one, as the runs with a changed rule are (`make soak`)."""
+    catalog._load.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ def never_more(before, after):
         assert bad.integer <= good.integer
     assert after.reduction.low <= before.reduction.low
     assert sum(each.issuable for each in after.vintages) <= sum(each.issuable for each in before.vintages)
+    assert before.creditable or not after.creditable or after.integer <= 0
 
 
 @pytest.mark.parametrize("role", ROLES)
