@@ -18,6 +18,7 @@ from sakugen.cli import (
     dashboards,
     declare,
     devices,
+    explain,
     gateway,
     ingest,
     keys,
@@ -44,6 +45,7 @@ app.add_typer(ingest.app, name="ingest")
 app.add_typer(ingest.quarantine_app, name="quarantine")
 reconcile.add_to(app)
 declare.add_to(app)
+explain.add_to(compute.app)
 app.add_typer(compute.app, name="compute")
 app.add_typer(registry.statement_app, name="statement")
 registry.add_verify_to(app)

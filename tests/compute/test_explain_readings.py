@@ -1,0 +1,122 @@
+"""One reading down to its words: what a verifier needs to decode it, and why it does not count where it does not."""
+
+from dataclasses import replace
+from datetime import date
+from zoneinfo import ZoneInfo
+
+import pytest
+from computekit.records import Shown, records_of
+
+from compute.explain.readings import Told, reading_step, why_not
+from compute.explain.records import tellings
+from compute.explain.step import Made
+from compute.pairs import Pair
+from compute.project import parse_project
+from compute.rulesets import ruleset
+from compute.sources import EVERYTHING, Believed
+from compute.vintages import midnight_ms
+from ingest.store.readings import collect
+from metering import record
+from metering.decode import decode
+from metering.quality import Quality
+
+EXPORT = "energy_export_total_wh"
+START_MS = midnight_ms(date(2025, 12, 31), ZoneInfo("Asia/Ulaanbaatar"))
+SLOTS = tuple(START_MS + place * 900_000 for place in range(12))
+VALUE = 0x0123_4567_89AB
+
+
+@pytest.fixture
+def read(project_texts):
+    """`read({slot: value}, ...)` gives what `reading_step` takes: where it comes from, and the series."""
+
+    def build(values, **more):
+        records = records_of([Shown("bus", EXPORT, values, **more)])
+        evidence = collect(records)
+        asked = {("bus", EXPORT, slot) for slot in values}
+        project = parse_project(project_texts["solar-pv"]())
+        return Told(project, evidence, tellings(records, asked)), evidence.series("bus", EXPORT), records
+
+    return build
+
+
+def facts(step):
+    return {fact.name: fact.value for fact in step.facts}
+
+
+def test_a_reading_tells_its_words_its_register_and_its_map(read):
+    told, series, _ = read({SLOTS[0]: VALUE * 1000}, scale="1", modulus="10000000000000000")
+    step = reading_step(told, series, 0, EVERYTHING)
+    assert (step.made, step.value, step.unit) == (Made.DECODED, Pair(VALUE * 1000, VALUE * 1000), "mWh")
+    said = facts(step)
+    assert said["words"] == "0000 0123 4567 89ab"
+    assert said["words decode to"] == VALUE * 1000
+    assert (said["function and address"], said["scale"], said["register"]) == ("3 0", 1, "value")
+    assert said["type"] == "s64, 4 words, big words first, big bytes first"
+    assert said["modulus"] == "10000000000000000 register steps"
+    assert said["cannot be reset"] == "datasheet page 1: the total cannot be reset"
+    device = next(iter(told.evidence.maps.values()))
+    assert (said["device map"], said["map of"]) == (device.digest, f"Test {device.model}, bench")
+    assert said["map source 1"] == "datasheet, the manual"
+    assert (said["meter"], said["device"]) == ("Test Meter S1", "device-0, unit 1, poll group device-0/all")
+
+
+def test_the_words_that_are_told_decode_to_the_value_that_is_told(read):
+    told, series, _ = read({slot: VALUE + 977 * place for place, slot in enumerate(SLOTS)})
+    for row in range(len(series)):
+        step = reading_step(told, series, row, EVERYTHING)
+        words = [int(word, 16) for word in facts(step)["words"].split()]
+        assert decode(series.bound(row).register, words) == step.value.low
+
+
+def test_a_reading_tells_when_it_was_asked_for_and_answered(read):
+    told, series, _ = read({SLOTS[0]: 5}, received_ms={SLOTS[0]: 1_250}, sent_ms={SLOTS[0]: 1_000})
+    said = facts(reading_step(told, series, 0, EVERYTHING))
+    assert (said["slot_utc"], said["request_utc"], said["answer_utc"]) == (
+        "2025-12-30T16:00:00Z",
+        "2025-12-30T16:00:01Z",
+        "2025-12-30T16:00:01.250Z",
+    )
+
+
+def test_a_reading_names_the_signed_record_that_carries_it(read):
+    told, series, records = read({SLOTS[0]: 5})
+    (below,) = reading_step(told, series, 0, EVERYTHING).steps
+    assert (below.kind, below.value) == ("record", Pair(5, 5))
+    assert facts(below) == {
+        "gateway": "site/gw",
+        "stream": record.parse(records[1]).stream,
+        "seq": 2,
+        "sha256": record.digest_of(records[1]),
+        "says": "5 mWh, ok",
+    }
+
+
+def test_a_slot_without_an_answer_has_no_value_and_says_why(read):
+    told, series, _ = read({SLOTS[0]: None})
+    step = reading_step(told, series, 0, EVERYTHING)
+    assert (step.value, facts(step)["words"], facts(step)["counts"]) == (None, "none", "no: its quality is no-answer")
+    assert step.steps[0].value is None
+    assert facts(step.steps[0])["says"] == "no-answer"
+
+
+def test_a_value_without_words_is_told_as_given(read):
+    told, series, _ = read({SLOTS[0]: 5})
+    bare = replace(series, raw_text=("",))
+    step = reading_step(told, bare, 0, EVERYTHING)
+    assert (step.made, step.value, facts(step)["words"]) == (Made.GIVEN, Pair(5, 5), "none")
+
+
+def test_why_a_reading_does_not_count_is_told(read):
+    told, series, _ = read(dict.fromkeys(SLOTS, 5), unsynced=frozenset(SLOTS[:1]))
+    assert why_not(told, series, 0, EVERYTHING) == "the gateway's clock was not synchronised"
+    assert why_not(told, series, 1, EVERYTHING) is None
+    assert why_not(told, series, 1, Believed(least=6)) == "its value cannot be"
+    rule = replace(ruleset().frozen_voltage, least_steps=1)
+    assert (
+        why_not(told, series, 2, Believed(frozen=rule)) == "it repeats the ones before to the last digit for too long"
+    )
+    other, exchanged, _ = read({SLOTS[0]: 5}, serial="S2")
+    assert why_not(other, exchanged, 0, EVERYTHING) == "meter Test Meter S2 is not declared for this point then"
+    marked = replace(series, quality=series.quality + Quality.LATE_READ)
+    assert why_not(told, marked, 1, EVERYTHING) == "its quality is late-read"
