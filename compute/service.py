@@ -1,6 +1,7 @@
 """Compute as a process: once for a period, or again and again for the console.
 
-In: project files, what was declared beside them, and ingest's journal, opened read-only. Out: a `Result`, or provisional results in results.sqlite.
+In: project files, what was declared beside them, and ingest's journal, opened read-only. Out: a `Result`, or
+provisional results in results.sqlite.
 Stopping it loses nothing, because everything it writes can be computed anew.
 """
 

@@ -34,10 +34,9 @@ def place(tmp_path, project_texts, make_records, shown):
         make_records([shown("bus", "energy_export_total_wh", values, interval_ms=HOUR_MS)]),
         END_MS,
     )
-    lines = (
-        f'journal = "{tmp_path}/journal.sqlite"\nprojects = ["{tmp_path}/project.toml"]\ndata_dir = "{tmp_path}/c"\n'
-    )
-    (tmp_path / "compute.toml").write_text(lines)
+    places = {"journal": f'"{tmp_path}/journal.sqlite"', "data_dir": f'"{tmp_path}/c"'}
+    places["projects"] = f'["{tmp_path}/project.toml"]'
+    (tmp_path / "compute.toml").write_text("".join(f"{key} = {value}\n" for key, value in places.items()))
     return tmp_path
 
 
@@ -74,7 +73,7 @@ def test_what_is_declared_while_results_are_kept_counts_from_the_next_round_on(p
         declare(place, declaration, "ct-change", **HALF)
         await asyncio.to_thread(wait_until, lambda: integers() == [[9, 9]], 60)
         declare(place, declaration, "calibration", number=2, point='"roof"')
-        await asyncio.to_thread(wait_until, lambda: read_results(settings.results)[0].trouble is not None, 60)
+        await asyncio.to_thread(wait_until, lambda: read_results(settings.results)[0].trouble, 60)
         stop.set()
         await work
 
