@@ -12,6 +12,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from numpy.typing import NDArray
 
 from compute.intervals import Ints
 from compute.pairs import Pair
@@ -55,30 +56,46 @@ def months_of(span: Interval, zone: ZoneInfo) -> tuple[tuple[str, Interval], ...
 
 def monthly(record: Record, span: Interval, zone: ZoneInfo) -> tuple[MonthValue, ...]:
     """Say how complete a parameter is in each month of a period."""
-    return tuple(_month(record, name, month) for name, month in months_of(span, zone))
+    gaps, doubts = _edges(record.gaps), _union(_edges(record.doubts))
+    counted = np.concatenate([[0], np.cumsum(record.count)])
+    values = []
+    for name, month in months_of(span, zone):
+        ends = (month.start_ms, month.end_ms)
+        first, end = np.searchsorted(record.slot_ms, ends).tolist()
+        usable = int(counted[end] - counted[first])
+        due = -(-month.length_ms // record.interval_ms) if record.interval_ms else 0
+        doubtful_ms = int(np.sum(np.diff(np.clip(doubts, *ends))))
+        values.append(
+            MonthValue(
+                month=name,
+                interval=month,
+                coverage=min(Fraction(usable, due), Fraction(1)) if due else Fraction(0),
+                substituted_share=Fraction(doubtful_ms, month.length_ms),
+                # The whole gap, also where it reaches beyond the month: cut in two, it would look half as long.
+                longest_gap_ms=int(np.max(np.diff(gaps[_overlapping(gaps, month)]), initial=0)),
+            )
+        )
+    return tuple(values)
 
 
-def _month(record: Record, name: str, month: Interval) -> MonthValue:
-    due = -(-month.length_ms // record.interval_ms) if record.interval_ms else 0
-    here = (record.slot_ms >= month.start_ms) & (record.slot_ms < month.end_ms)
-    usable = int(np.sum(record.count[here]))
-    return MonthValue(
-        month=name,
-        interval=month,
-        coverage=min(Fraction(usable, due), Fraction(1)) if due else Fraction(0),
-        substituted_share=Fraction(_covered_ms(record.doubts, month), month.length_ms),
-        # The whole gap, also where it reaches beyond the month: cut in two, it would look half as long.
-        longest_gap_ms=max((gap.length_ms for gap in record.gaps if gap.overlaps(month)), default=0),
-    )
+def _edges(spans: tuple[Interval, ...]) -> Ints:
+    """Spans as rows: start and end [ms]."""
+    return np.array([(span.start_ms, span.end_ms) for span in spans], np.int64).reshape(-1, 2)
 
 
-def _covered_ms(spans: tuple[Interval, ...], within: Interval) -> int:
-    covered_ms, reached_ms = 0, within.start_ms
-    for span in sorted(spans):
-        start_ms, end_ms = max(span.start_ms, reached_ms), min(span.end_ms, within.end_ms)
-        covered_ms += max(0, end_ms - start_ms)
-        reached_ms = max(reached_ms, end_ms)
-    return covered_ms
+def _overlapping(edges: Ints, month: Interval) -> NDArray[np.bool_]:
+    shared = np.maximum(edges[:, 0], month.start_ms) < np.minimum(edges[:, 1], month.end_ms)
+    return np.asarray(shared, np.bool_)
+
+
+def _union(edges: Ints) -> Ints:
+    """The same time as stretches of which no two overlap."""
+    if len(edges) == 0:
+        return edges
+    edges = edges[np.argsort(edges[:, 0])]
+    reached_ms = np.maximum.accumulate(edges[:, 1])
+    begins = np.flatnonzero(np.append(True, edges[1:, 0] > reached_ms[:-1]))
+    return np.stack([edges[begins, 0], reached_ms[np.append(begins[1:] - 1, -1)]], axis=1)
 
 
 def completeness_findings(
