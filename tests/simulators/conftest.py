@@ -1,30 +1,21 @@
 """Simulators that run in a thread of the test's process, on free loopback ports, at a time of the test's choice."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from pymodbus.client import ModbusTcpClient
 
 from simulators.config import DEMONSTRATION_PLANTS, SimulatorSettings
-from simulators.serve import run
+from simulators.pytest_plugin import modbus_plant
+from simulators.running import RunningPlants
+
+__all__ = ["modbus_plant"]
 
 
-@dataclass
-class Running:
+class Running(RunningPlants):
     """Simulators that are up."""
-
-    settings: SimulatorSettings
-    ready_line: str
-
-    def port(self, project: str) -> int:
-        """The port on which the plant of a project answers."""
-        places = dict(word.split("=", 1) for word in self.ready_line.split()[2:])
-        return int(places[project].rpartition(":")[2])
 
     @contextmanager
     def client(self, project: str) -> Iterator[ModbusTcpClient]:
@@ -52,59 +43,7 @@ def settings_in(tmp_path: Path) -> Callable[..., SimulatorSettings]:
     return lambda **overrides: make_settings(tmp_path, **overrides)
 
 
-class _Thread:
-    """One event loop in a thread; what `run` raises is raised again by `start` and `end`."""
-
-    def __init__(self, settings: SimulatorSettings) -> None:
-        self._settings = settings
-        self._ready = threading.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop: asyncio.Event | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
-        self.ready_line = ""
-
-    def _work(self) -> None:
-        try:
-            asyncio.run(self._run())
-        except BaseException as error:  # noqa: BLE001  # main loop: handed to the test
-            self._error = error
-        self._ready.set()
-
-    async def _run(self) -> None:
-        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        await run(self._settings, self._stop, self._announce)
-
-    def _announce(self, line: str) -> None:
-        self.ready_line = line
-        self._ready.set()
-
-    def start(self) -> None:
-        self._thread.start()
-        assert self._ready.wait(20)
-        if self._error is not None:
-            raise self._error
-
-    def end(self) -> None:
-        if self._loop is not None and self._stop is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-        if self._error is not None:
-            raise self._error
-
-
 @pytest.fixture
-def running() -> Callable[[SimulatorSettings], object]:
+def running() -> Callable[[SimulatorSettings], Running]:
     """`with running(settings) as simulators:` they are up within, and have stopped in good order after."""
-
-    @contextmanager
-    def start(settings: SimulatorSettings) -> Iterator[Running]:
-        thread = _Thread(settings)
-        thread.start()
-        try:
-            yield Running(settings, thread.ready_line)
-        finally:
-            thread.end()
-
-    return start
+    return Running

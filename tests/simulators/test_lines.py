@@ -67,7 +67,7 @@ def test_a_serial_line_answers_at_the_pace_of_its_baud_rate(settings_in, running
             running(settings_in(plants=[line])) as simulators,
             ModbusSerialClient(str(device), baudrate=baudrate, timeout=5, retries=0) as client,
         ):
-            assert simulators.ready_line.split()[2] == f"demo-solar={device}"
+            assert simulators.place("demo-solar") == str(device)
             began = time.monotonic()
             words = client.read_holding_registers(40_070, count=50, device_id=1)
             took_s[baudrate] = time.monotonic() - began
