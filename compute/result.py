@@ -68,8 +68,8 @@ class Uncertainty:
     """Expanded uncertainty; None when nothing can be stated of any amount [tCO2e]."""
     coverage_factor: int
     """k: expanded = k x standard uncertainty."""
-    mark: str
-    """The weakest mark of the class limits that it was taken from."""
+    mark: str | None
+    """The weakest mark of the class limits that it was taken from; None when nothing can be stated."""
     left_out: tuple[str, ...]
     """"parameter@point" of what it says nothing of: no class is known, or it is time in a state."""
 

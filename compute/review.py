@@ -258,7 +258,7 @@ def uncertainty_of(
         Uncertainty(
             coverage_factor * combined(known) if known else None,
             coverage_factor,
-            weaker([part.instrument.mark for part in known]),
+            weaker([part.instrument.mark for part in known]) if known else None,
             tuple(left_out),
         ),
         {name: part.standard for name, part in contributions.items()},

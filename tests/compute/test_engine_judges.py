@@ -323,4 +323,4 @@ def test_time_in_a_state_and_unknown_classes_are_left_out_by_name(result_of, pro
     assert stated.left_out == ("T_op@burner",)
     assert stated.expanded > 0
     unknown = result_of(text.replace('"0.5S"', '"none"'), feeds).vintages[0].uncertainty
-    assert (unknown.left_out, unknown.expanded) == (("Q@heat", "T_op@burner"), None)
+    assert (unknown.left_out, unknown.expanded, unknown.mark) == (("Q@heat", "T_op@burner"), None, None)
