@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulators.noise import FloatArray, IntArray
-from simulators.plants.chiller import W_PER_USRT, water_side
+from simulators.plants.chiller import W_PER_USRT
 from simulators.plants.climate import Climate, air_degc
 from simulators.plants.cooling import cooling_load
 from simulators.plants.mains import electric
@@ -22,6 +22,7 @@ from simulators.plants.places import JAVA
 from simulators.plants.plant import TRUTH, Before, Minutes, Plant
 from simulators.plants.states import ElectricState, GasState, HeatState, SteamState
 from simulators.plants.steam import heat_wh_per_kg, saturation_degc
+from simulators.plants.water import water_side
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ import numpy as np
 from simulators.noise import IntArray
 from simulators.plants.climate import air_degc, local_hour, wind_m_per_s
 from simulators.plants.mains import electric
-from simulators.plants.microgrid import DIESEL_WH_PER_L
-from simulators.plants.operation import willans_fuel_w
+from simulators.plants.operation import DIESEL_WH_PER_L, willans_fuel_w
 from simulators.plants.places import MINDANAO
 from simulators.plants.plant import TRUTH, Before, Minutes, Plant
 from simulators.plants.sky import light_on_plane

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metering.interval import HOUR_MS
 from simulators.noise import FloatArray, IntArray, uniform
 from simulators.plants.climate import monthly
 from simulators.plants.mains import electric
 from simulators.plants.operation import around, available
-from simulators.plants.plant import HOUR_MS, TRUTH, Before, Minutes, Plant
+from simulators.plants.plant import TRUTH, Before, Minutes, Plant
 from simulators.plants.states import ElectricState, FlowState, SteamState, WeightState
 
 _EVAPORATION_MJ_PER_KG = 2.447

@@ -21,9 +21,9 @@ from simulators.plants.operation import around, in_hours
 from simulators.plants.places import JAVA
 from simulators.plants.plant import TRUTH, Before, Minutes, Plant
 from simulators.plants.states import ElectricState, HeatState
+from simulators.plants.water import water_side
 
 W_PER_USRT = 3_516.85
-WATER_WH_PER_M3_K = 1_163.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,27 +98,3 @@ def electricity_share(load: FloatArray, chilled_degc: float, tower_degc: FloatAr
     )
     by_load = 0.17149273 + 0.58820208 * load + 0.23737257 * load**2
     return np.asarray(by_temperature * by_load, dtype=np.float64)
-
-
-def water_side(
-    heat_w: FloatArray, rated_w: float, cold_degc: FloatArray, design_k: float, *, cools: bool
-) -> dict[str, FloatArray]:
-    """What a heat meter shows in a circuit with a pump of constant speed that stands while nothing is asked for.
-
-    Args:
-        heat_w: taken up (chilled water) or given off (cooling water) [W].
-        rated_w: at which the water changes by `design_k` [W].
-        cold_degc: of the colder of the two pipes [°C].
-        design_k: its change at the rating [K].
-        cools: whether the water comes back warmer because it cooled something.
-    """
-    flow = np.where(heat_w > 0, rated_w / (WATER_WH_PER_M3_K * design_k), 0.0)
-    change_k = np.divide(heat_w, WATER_WH_PER_M3_K * flow, out=np.zeros_like(heat_w), where=flow > 0)
-    # Chilled water goes out cold and comes back warm; in cooling water the heat goes out with the warm one.
-    warm, cold = cold_degc + change_k, cold_degc
-    return {
-        "flow_m3_per_h": flow,
-        "heat_power_w": heat_w,
-        "supply_temperature_degc": cold if cools else warm,
-        "return_temperature_degc": warm if cools else cold,
-    }

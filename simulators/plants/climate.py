@@ -14,13 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metering.interval import DAY_MS, HOUR_MS
 from simulators.noise import FloatArray, IntArray, normal, share_below
 
-_DAY_MS = 86_400_000
-_HOUR_MS = 3_600_000
 _MIDDLE_OF_MONTH = (15.5, 45.0, 74.5, 105.0, 135.5, 166.0, 196.5, 227.5, 258.0, 288.5, 319.0, 349.5)
 _DAYS_1970_TO_2000 = 10_957
-_WEATHER_STEP_MS = 40 * _HOUR_MS
+_WEATHER_STEP_MS = 40 * HOUR_MS
 """Highs and lows pass in days."""
 _CLOUD_STEP_MS = 17 * 60_000
 
@@ -52,7 +51,7 @@ class Climate:
 
 def day_of_year(at_ms: IntArray) -> FloatArray:
     """Days since the last 1 January, near enough: a mean year has 365.2425 [d]."""
-    return np.asarray((at_ms / _DAY_MS - _DAYS_1970_TO_2000) % 365.2425, dtype=np.float64)
+    return np.asarray((at_ms / DAY_MS - _DAYS_1970_TO_2000) % 365.2425, dtype=np.float64)
 
 
 def monthly(values: tuple[float, ...], at_ms: IntArray) -> FloatArray:
@@ -63,7 +62,7 @@ def monthly(values: tuple[float, ...], at_ms: IntArray) -> FloatArray:
 
 def local_hour(climate: Climate, at_ms: IntArray) -> FloatArray:
     """Mean solar time, from 0 to 24 [h]."""
-    return np.asarray((at_ms / _HOUR_MS + climate.longitude_deg / 15) % 24, dtype=np.float64)
+    return np.asarray((at_ms / HOUR_MS + climate.longitude_deg / 15) % 24, dtype=np.float64)
 
 
 def air_degc(climate: Climate, seed: str, at_ms: IntArray) -> FloatArray:
@@ -105,7 +104,7 @@ def wind_m_per_s(climate: Climate, seed: str, at_ms: IntArray, shape: float = 2.
     # Days, hours and gusts: the squares of the weights sum to 1, so the sum is standard normal again.
     score = (
         0.7 * normal(seed, "wind.days", at_ms, _WEATHER_STEP_MS)
-        + 0.65 * normal(seed, "wind.hours", at_ms, 3 * _HOUR_MS)
+        + 0.65 * normal(seed, "wind.hours", at_ms, 3 * HOUR_MS)
         + 0.295804 * normal(seed, "wind.minutes", at_ms, 300_000)
     )
     rarer = np.maximum(1e-12, share_below(-score))

@@ -7,7 +7,7 @@ References:
     Ross (1997), "Fuel efficiency and the physics of automobiles", Contemporary Physics 38(6): fuel = friction × speed
         of the engine × displacement + power at the wheels / indicated efficiency.
     Bosch Automotive Handbook: rolling resistance 0.006 to 0.01 and drag coefficient 0.6 to 0.8 for trucks.
-    IPCC (2006), volume 2, table 1.2: net calorific value of diesel 43.0 MJ/kg; density 0.84 kg/L (EN 590).
+    `operation` for diesel.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from simulators.noise import FloatArray, IntArray, draw, smooth, uniform
 from simulators.plants.climate import Climate
-from simulators.plants.microgrid import DIESEL_WH_PER_L
-from simulators.plants.operation import available, in_hours
+from simulators.plants.operation import DIESEL_WH_PER_L, available, in_hours
 from simulators.plants.places import HANOI
 from simulators.plants.plant import MINUTE_MS, TRUTH, Before, Fields, Minutes, Plant
 from simulators.plants.states import VehicleState

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulators.noise import IntArray
-from simulators.plants.chiller import water_side
 from simulators.plants.climate import Climate
 from simulators.plants.mains import electric
 from simulators.plants.operation import around, available, in_hours, willans_fuel_w
 from simulators.plants.places import CENTRAL_THAILAND
 from simulators.plants.plant import TRUTH, Before, Minutes, Plant
 from simulators.plants.states import ElectricState, GasState, HeatState
+from simulators.plants.water import water_side
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ the firing rate, and what keeps the boiler hot between two firings.
 References:
     EN 15316-4-1:2017: efficiency between full load and part load is interpolated, stand-by losses are a share of the
         rating.
-    Kamstrup, MULTICAL data sheets: 1.163 kWh/(m3 K) for water.
 """
 
 from dataclasses import dataclass
@@ -22,12 +21,12 @@ from simulators.plants.mains import electric
 from simulators.plants.places import MONGOLIAN_STEPPE
 from simulators.plants.plant import MINUTE_MS, TRUTH, Before, Minutes, Plant
 from simulators.plants.states import BurnerState, ElectricState, HeatState, WeightState
+from simulators.plants.water import WATER_WH_PER_M3_K
 
 RATED_HEAT_W = 1_200_000.0
 RATED_ELECTRIC_POWER_W = 22_000.0
 """Nameplate of fans, stoker and pump together, never exceeded [W]."""
 
-WATER_WH_PER_M3_K = 1_163.0
 _CYCLE_MINUTES = 360
 _SHORTEST_STATE_MINUTES = 20
 _ROOM_DEGC = 18.0

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metering.interval import DAY_MS
 from simulators.noise import IntArray, uniform
 from simulators.plants.climate import Climate
 from simulators.plants.mains import electric
 from simulators.plants.operation import around, in_hours
 from simulators.plants.places import CENTRAL_THAILAND
-from simulators.plants.plant import DAY_MS, TRUTH, Before, Fields, Minutes, Plant
+from simulators.plants.plant import TRUTH, Before, Fields, Minutes, Plant
 from simulators.plants.states import ElectricState
 
 

@@ -2,8 +2,7 @@
 
 References:
     `sky` and `solar` for the sun, `storage` for who serves the load.
-    `operation.willans_fuel_w` for diesel at part load.
-    IPCC (2006), volume 2, table 1.2: net calorific value of diesel 43.0 MJ/kg; density 0.84 kg/L (EN 590).
+    `operation` for diesel and for engines at part load.
 """
 
 from dataclasses import dataclass, replace
@@ -13,16 +12,13 @@ import numpy as np
 from simulators.noise import IntArray
 from simulators.plants.climate import air_degc, local_hour, wind_m_per_s
 from simulators.plants.mains import electric
-from simulators.plants.operation import around, willans_fuel_w
+from simulators.plants.operation import DIESEL_WH_PER_L, around, willans_fuel_w
 from simulators.plants.places import ADDU
 from simulators.plants.plant import TRUTH, Before, Minutes, Plant
 from simulators.plants.sky import light_on_plane
 from simulators.plants.solar import SolarSite, array_w, inverted_w
 from simulators.plants.states import BatteryState, ElectricState, FlowState, WeatherState
 from simulators.plants.storage import Storage, dispatch
-
-DIESEL_WH_PER_L = 43.0e6 * 0.84 / 3_600
-
 
 _SOLAR = replace(SolarSite(), climate=ADDU, module_power_w=1_600_000.0, inverters_w=(1_500_000.0,), tilt_deg=8.0)
 _BATTERY = Storage(capacity_wh=1_200_000.0, power_w=800_000.0, one_way_efficiency=0.95)

@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metering.clock import utc_text
+from metering.interval import DAY_MS
 from simulators.errors import TooEarlyError
 from simulators.noise import FloatArray, IntArray, draw, uniform
 from simulators.plants.states import State
 
 MINUTE_MS = 60_000
-HOUR_MS = 3_600_000
-DAY_MS = 86_400_000
 MINUTES_A_DAY = 1_440
-_KEPT_DAYS = 40
+_KEPT_DAYS = 8
+"""A day of a plant takes about a megabyte; who asks for many days asks day by day for all instruments."""
 
 Fields = Mapping[str, NDArray[Any]]
 """Of one instrument: the name of a field, and its value in each minute; three rows where there are three phases."""
@@ -116,6 +116,8 @@ class Plant(ABC):
 
     def columns(self, instrument: str, at_ms: IntArray) -> dict[str, NDArray[Any]]:
         """What one instrument shows at many instants: the fields of its state as arrays, equal bit for bit.
+
+        For a long time and several instruments, ask for all of them day by day: only the last few days are kept.
 
         Args:
             instrument: its name.

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metering.interval import DAY_MS
 from simulators.noise import FloatArray, IntArray, normal
 from simulators.plants.climate import monthly
 from simulators.plants.mains import electric
 from simulators.plants.operation import available
-from simulators.plants.plant import DAY_MS, TRUTH, Before, Minutes, Plant
+from simulators.plants.plant import TRUTH, Before, Minutes, Plant
 from simulators.plants.states import ElectricState, FlowState
 
 _WATER_N_PER_M3 = 1_000 * 9.81

@@ -17,11 +17,12 @@ from typing import cast
 
 import numpy as np
 
+from metering.interval import DAY_MS, HOUR_MS
 from simulators.noise import FloatArray, IntArray, smooth, uniform
 from simulators.plants.climate import Climate, air_degc, wind_m_per_s
 from simulators.plants.mains import electric, frequency_hz
 from simulators.plants.places import MONGOLIAN_STEPPE
-from simulators.plants.plant import DAY_MS, HOUR_MS, TRUTH, Before, Fields, Minutes, Plant
+from simulators.plants.plant import TRUTH, Before, Fields, Minutes, Plant
 from simulators.plants.sky import light_on_plane
 from simulators.plants.states import ElectricState, InverterState, WeatherState
 

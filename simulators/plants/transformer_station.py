@@ -15,12 +15,12 @@ from typing import cast
 
 import numpy as np
 
-from metering.interval import Interval
+from metering.interval import HOUR_MS, Interval
 from simulators.noise import IntArray, draw, smooth, uniform
 from simulators.plants.climate import Climate, local_hour
 from simulators.plants.mains import electric
 from simulators.plants.places import HANOI
-from simulators.plants.plant import HOUR_MS, TRUTH, Before, Fields, Minutes, Plant
+from simulators.plants.plant import TRUTH, Before, Fields, Minutes, Plant
 from simulators.plants.states import ElectricState
 
 _POWER_FACTOR = 0.92

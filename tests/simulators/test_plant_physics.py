@@ -51,10 +51,10 @@ class Year:
         return self._columns[instrument]
 
     def _all_columns(self):
-        # Month by month for all instruments, so that each day is computed once.
+        # Week by week for all instruments, so that each day is computed once.
         instants = np.arange(ORIGIN_MS, ORIGIN_MS + YEAR_MS, 61 * 60_000, dtype=np.int64)
-        months = np.split(instants, np.searchsorted(instants, ORIGIN_MS + np.arange(30, 365, 30) * DAY_MS))
-        parts = [{name: self.plant.columns(name, month) for name in self.plant.instruments} for month in months]
+        weeks = np.split(instants, np.searchsorted(instants, ORIGIN_MS + np.arange(7, 365, 7) * DAY_MS))
+        parts = [{name: self.plant.columns(name, week) for name in self.plant.instruments} for week in weeks]
         return {
             name: {field: np.concatenate([part[name][field] for part in parts], axis=-1) for field in parts[0][name]}
             for name in self.plant.instruments
