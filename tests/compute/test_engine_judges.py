@@ -167,6 +167,25 @@ def test_more_than_a_week_without_a_reading_is_not_creditable_although_the_count
     assert codes(shorter)[1] == set()
 
 
+def test_a_declared_register_reading_ends_a_gap(make_evidence, shown, project_texts, declaration):
+    text = project_texts["solar-pv"]().replace(
+        "start = 2025-12-31, end = 2026-01-02", "start = 2026-01-01, end = 2026-01-15"
+    )
+    slots = slots_of(date(2026, 1, 1), date(2026, 1, 15))
+    values = steady(slots=slots)
+    inside = [slot for slot in slots if slot > NEW_YEAR_MS + 24 * HOUR_MS][: 8 * 24]
+    evidence = make_evidence([shown("bus", EXPORT, values | dict.fromkeys(inside, None), interval_ms=HOUR_MS)])
+    project = parse_project(text)
+    seen = f'"{values[inside[100]] // 1000}"'
+    file = declaration("register-reading", at="2026-01-06T05:00:00+08:00", value=seen)
+    assert inside[100] == midnight_ms(date(2026, 1, 6), ZONE) + 5 * HOUR_MS
+    results = [
+        compute(project, evidence, project.period[0], ruleset(), declared=declared)
+        for declared in ((), parse_declared(dict([file])))
+    ]
+    assert [codes(result)[1] for result in results] == [{"gap-too-long"}, set()]
+
+
 def test_a_counter_in_kwh_that_is_labelled_mwh_is_refused_in_a_plain_sentence(solar):
     result = solar(steady(1000 * MW_H, start=10**15))
     (why,) = result.blocked_by
