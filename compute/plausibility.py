@@ -48,6 +48,8 @@ def load_judged(load: Load, rule: Plausible) -> tuple[Finding, Blocked | None] |
         hint = "; is a value in kWh labelled MWh, or one in Wh labelled kWh?" if times >= _AS_BY_A_UNIT else ""
         what = f"the register rose {float(times):.3g} times as fast as {_power(load)} can make it{hint}"
         return _refused(load, "amount-beyond-rating", what, times)
+    if load.interval.length_ms < rule.least_ms:
+        return None
     share = load.high / load.rated
     if 0 < share < rule.too_few:
         hint = "; is a value in MWh labelled kWh, or one in kWh labelled Wh?"

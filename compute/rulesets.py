@@ -57,6 +57,8 @@ class Plausible:
     """Less than this share is told."""
     too_few: Fraction
     """Less than this share, and not nothing: refused, as a unit that is a thousand times too large."""
+    least_ms: int
+    """Of a shorter time nobody can say that it was too little: the first night of a solar plant, for one [ms]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ _SECOND = Ruleset(
     completeness=Completeness(
         least_coverage=Fraction(80, 100), longest_gap_ms=7 * DAY_MS, most_substituted=Fraction(10, 100)
     ),
-    plausible=Plausible(most=Fraction(105, 100), few=Fraction(1, 100), too_few=Fraction(1, 1000)),
+    plausible=Plausible(most=Fraction(105, 100), few=Fraction(1, 100), too_few=Fraction(1, 1000), least_ms=7 * DAY_MS),
     compares_meters=True,
     asks_gateways=True,
     coverage_factor=2,

@@ -194,8 +194,11 @@ def test_a_counter_in_kwh_that_is_labelled_mwh_is_refused_in_a_plain_sentence(so
     assert result.integer == 0
 
 
+WEEK, WEEK_DAYS = slots_of(date(2026, 1, 1), date(2026, 1, 8)), ("2026-01-01", "2026-01-08")
+
+
 def test_a_counter_in_mwh_that_is_labelled_kwh_is_refused_too(solar):
-    result = solar(steady(MW_H // 1000))
+    result = solar(steady(MW_H // 1000, WEEK), days=WEEK_DAYS)
     (why,) = result.blocked_by
     assert (why.code, why.where) == ("amount-far-below-rating", "bus")
     assert "is a value in MWh labelled kWh, or one in kWh labelled Wh?" in why.what
@@ -204,16 +207,16 @@ def test_a_counter_in_mwh_that_is_labelled_kwh_is_refused_too(solar):
 
 
 def test_a_plant_that_does_next_to_nothing_is_told_and_credited(solar):
-    result = solar(steady(MW_H // 20))
+    result = solar(steady(MW_H // 20, WEEK), days=WEEK_DAYS)
     assert codes(result) == ({"amount-below-rating"}, set())
 
 
 def test_the_first_ruleset_asks_for_none_of_it(solar):
-    result = solar(steady(MW_H // 1000), rules="sakugen-rules/1")
+    result = solar(steady(MW_H // 1000, WEEK), days=WEEK_DAYS, rules="sakugen-rules/1")
     assert codes(result) == (set(), set())
     assert result.monitored[0].by_month == ()
-    assert [part.uncertainty for part in result.monitored[0].by_vintage] == [None, None]
-    assert [vintage.uncertainty for vintage in result.vintages] == [None, None]
+    assert [part.uncertainty for part in result.monitored[0].by_vintage] == [None]
+    assert [vintage.uncertainty for vintage in result.vintages] == [None]
 
 
 @pytest.fixture

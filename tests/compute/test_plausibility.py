@@ -15,7 +15,7 @@ from metering.findings import Severity
 from metering.interval import Interval
 
 RULE = ruleset().plausible
-SPAN = Interval(0, 1000)
+SPAN = Interval(0, RULE.least_ms)
 
 
 def load(high, rise=None):
@@ -58,6 +58,12 @@ def test_a_value_in_mwh_labelled_kwh_is_refused_too():
 def test_far_less_than_the_rating_is_told(high):
     finding, blocked = load_judged(load(high), RULE)
     assert (finding.code, finding.severity, blocked) == ("amount-below-rating", Severity.WARNING, None)
+
+
+def test_of_less_than_a_week_nobody_can_say_that_it_was_too_little():
+    short = Interval(0, RULE.least_ms - 1)
+    assert load_judged(replace(load(2), interval=short), RULE) is None
+    assert load_judged(replace(load(2, 99_999), interval=short), RULE) is not None, "too much is too much"
 
 
 def test_a_register_without_time_between_its_readings_says_nothing():

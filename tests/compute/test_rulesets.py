@@ -38,7 +38,7 @@ RELEASED = {
         "shows_words": True,
         "late_by_value": True,
         "completeness": Completeness(Fraction("0.8"), 7 * 86_400_000, Fraction("0.1")),
-        "plausible": Plausible(Fraction("1.05"), Fraction("0.01"), Fraction("0.001")),
+        "plausible": Plausible(Fraction("1.05"), Fraction("0.01"), Fraction("0.001"), 7 * 86_400_000),
         "compares_meters": True,
         "asks_gateways": True,
         "coverage_factor": 2,

@@ -100,6 +100,11 @@ def test_a_third_that_shares_a_meter_with_both_makes_one_group_of_them():
     assert combined([*apart, contribution(0, 1, names=("a", "b"), relative=share)]) == 7
 
 
+def test_of_instruments_that_are_partly_the_same_the_worse_class_holds_for_both():
+    worse = contribution(300, 1, names=("a", "b"), relative=Fraction(4, 10_000))
+    assert combined([worse, contribution(400, 1, names="a", relative=Fraction(1, 10_000))]) == 14
+
+
 def test_the_last_digits_of_counters_err_by_themselves_even_in_one_meter():
     each = [contribution(0, 1, step=6), contribution(0, -1, step=6), contribution(0, 2, step=3)]
     # 36/6 + 36/6 + 4 x 9/6 = 18.
