@@ -95,6 +95,12 @@ def test_less_than_four_fifths_of_a_month_is_told(days, told):
         assert found[0].what == "75.0 % of the readings due in 2025-12 count; at least 80.0 % should"
 
 
+TOO_LONG = (
+    "from 2026-01-09T15:00:00Z: no reading counts for 7.0 days, and at most 7 are allowed;"
+    " declare what the register showed meanwhile"
+)
+
+
 @pytest.mark.parametrize(("hours", "blocked"), [(7 * 24 - 1, False), (7 * 24, True)])
 def test_more_than_seven_days_without_a_reading_are_not_creditable(hours, blocked):
     start_ms = midnight("2026-01-10")
@@ -102,15 +108,25 @@ def test_more_than_seven_days_without_a_reading_are_not_creditable(hours, blocke
     (month,) = [month for month in monthly(record(missing), PERIOD, ZONE) if month.month == "2026-01"]
     codes = [finding.code for finding in completeness_findings("bus", "x", record(missing), (month,), RULE)]
     assert ("gap-too-long" in codes) is blocked
-    assert [(why.code, why.where) for why in gap_blocks("bus", record(missing), RULE)] == (
-        [("gap-too-long", "bus")] if blocked else []
+    assert [(why.code, why.where, why.what) for why in gap_blocks("bus", record(missing), RULE)] == (
+        [("gap-too-long", "bus", TOO_LONG)] if blocked else []
     )
 
 
 def test_overlapping_doubts_are_counted_once_and_cut_at_the_month():
-    doubts = [span("2025-12-28", "2026-01-03"), span("2026-01-01", "2026-01-05"), span("2026-01-02", "2026-01-03")]
+    doubts = [
+        span("2026-02-01", "2026-02-02"),
+        span("2025-12-28", "2026-01-03"),
+        span("2026-01-01", "2026-01-05"),
+        span("2026-01-02", "2026-01-03"),
+        span("2025-12-21", "2025-12-22"),
+    ]
     months = monthly(record(doubts=doubts), PERIOD, ZONE)
-    assert [month.substituted_share for month in months] == [Fraction(4, 12), Fraction(4, 31), 0]
+    assert [month.substituted_share for month in months] == [
+        Fraction(5, 12),
+        Fraction(4, 31),
+        Fraction(1, 9),
+    ]
 
 
 def test_what_was_never_read_is_not_complete_at_all():
