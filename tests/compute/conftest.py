@@ -16,9 +16,9 @@ from computekit.declarations import declaration_text
 from computekit.records import Shown, records_of
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _shelf_is_read_anew() -> None:
-    """Also by a run that was forked from another one, as the runs with a changed rule are (`make soak`)."""
+    """Each test reads it for itself: so `make soak` knows which tests to try a changed reader of it on."""
     catalog._load.cache_clear()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from compute.errors import ProjectError
 from compute.fixed import resolve
-from compute.methodologies import methodology
+from compute.methodologies import Option, methodology
 from compute.project import parse_project
 from compute.rulesets import ruleset
 
@@ -87,3 +87,33 @@ def test_a_boiler_whose_heat_and_burner_are_one_point_has_the_emissions_of_both(
     both = boiler.emissions({"Q": Fraction(8), "T_op": Fraction(3)}, factors)
     # 8 GJ / 0.5 x 0.1; 8 GJ / 0.8 x 0.1 and 3 MWh x 0.5.
     assert (both.reference, both.project) == (Fraction("1.6"), 1 + Fraction("1.5"))
+
+
+@pytest.mark.parametrize(
+    ("family", "name", "allowed", "offered"),
+    [
+        ("solar-pv", "EF_RE", "more than 0 and at most 2", 4),
+        ("heat-only-boiler", "eta_RE", "more than 0 and at most 1", 1),
+        ("heat-only-boiler", "EF_coal", "more than 0 and at most 1/5", 1),
+        ("heat-only-boiler", "P_el", "more than 0", 0),
+        ("transformer-fleet", "UNC", "at least 0 and at most 1", 0),
+    ],
+)
+def test_the_catalog_says_what_a_value_can_be_and_which_ones_are_offered(family, name, allowed, offered):
+    spec = next(spec for spec in methodology(family, "1.0").fixed if spec.name == name)
+    assert (spec.range_text, len(spec.options)) == (allowed, offered)
+    assert (spec.choice, spec.default) == ("listed" if offered else "project", None)
+    assert all(text and not text.isspace() for text in (spec.description, spec.unit, *spec.roles))
+
+
+def test_an_option_of_the_catalog_carries_its_value_its_text_its_case_its_source_and_its_mark():
+    (spec,) = [spec for spec in methodology("heat-only-boiler", "1.0").fixed if spec.name == "EF_coal"]
+    assert spec.options == (
+        Option(
+            Fraction("0.0909"),
+            "0.0909",
+            "lignite, lower bound of the 95 % range",
+            "IPCC 2006 guidelines, volume 2, value not checked",
+            "M",
+        ),
+    )
