@@ -140,6 +140,7 @@ def test_what_was_never_read_is_not_complete_at_all():
         ("high", Pair(100, 100), 0, 0),
         ("high", Pair(90, 100), 0, Fraction(1, 10)),
         ("high", Pair(0, 100), 0, 1),
+        ("high", Pair(0, 1), 0, 1),
         ("high", Pair(80, 100), 15, Fraction(1, 20)),
         ("high", Pair(80, 100), 30, 0),
         ("high", Pair(0, 0), 0, 0),
