@@ -20,7 +20,7 @@ from metering import decode
 from metering.devicemap import Register
 from metering.interval import Interval
 
-_POLLS: Final = ["time_ms", "sent_ms", "took_ms", "synchronised", "bound"]
+_POLLS: Final = ["time_ms", "sent_ms", "took_ms", "synchronised"]
 _READINGS: Final = ["scaled", "scale", "quality"]
 Bind = Callable[[BoundPart, str], Binding]
 """Makes a binding again from what all measurands of a group share and the name of the register."""
@@ -91,9 +91,10 @@ class ArchivedMonth:
         first, end = np.searchsorted(slots, (span.start_ms, span.end_ms)).tolist()
         return first, end
 
-    def polls(self, wanted: Iterable[PollsWanted]) -> None:
+    def polls(self, wanted: Sequence[PollsWanted]) -> None:
         """Decode polls into arrays."""
-        reader = self._polls.reader(_POLLS)
+        told_apart = any(len(one.bound) > 1 for one in wanted)  # else it is known what all rows were read with
+        reader = self._polls.reader([*_POLLS, "bound"] if told_apart else _POLLS)
         for block, rows, bound, into in wanted:
             table = self._block(reader, block)
             into.time_ms[:] = _numbers(table["time_ms"])[rows]
