@@ -160,8 +160,9 @@ def test_a_banked_fire_burns_coal_without_giving_heat():
     assert coal["flow_kg_per_h"][banked] == pytest.approx(expected)
 
 
-def test_engines_stand_below_half_load():
-    sleepy = GasCogeneration("1", ORIGIN_MS, CogenerationSite(electric_demand_share=0.4))
-    power, gas = sleepy.columns("generator", DAY)["active_power_w"], sleepy.columns("gas", DAY)["flow_nm3_per_h"]
-    assert power.min() == power.max() == 0
-    assert gas.max() == 0
+@pytest.mark.parametrize(("demand", "runs"), [pytest.param(0.4, False, id="low"), pytest.param(0.95, True, id="high")])
+def test_engines_stand_below_half_load(demand, runs):
+    plant = GasCogeneration("1", ORIGIN_MS, CogenerationSite(electric_demand_share=demand, availability=1.0))
+    gives = -plant.columns("generator", DAY)["active_power_w"] > 0
+    assert (gives == runs).all()
+    assert ((plant.columns("gas", DAY)["flow_nm3_per_h"] > 0) == runs).all()
