@@ -17,7 +17,7 @@ import numpy as np
 from benchkit.polled import polled
 
 from compute.project import PeriodSettings, ProjectSettings, parse_project
-from ingest.store.readings import Evidence, bind, collect
+from ingest.store.readings import Evidence, Key, bind, collect
 from ingest.store.series import Binding, Meter, Series
 from metering import note, record
 from metering.keys import new_signer
@@ -112,28 +112,30 @@ class Farm:
         return self.project.period[0]
 
 
-def farm(points: int, days: int = 365, together: int = 1) -> Farm:
+def farm(points: int, days: int = 365, together: int = 1, *, powers: bool = True) -> Farm:
     """Make a farm; the same for the same numbers.
 
     Args:
         points: how many meters.
         days: how long the period is.
         together: how many meters are read in one poll group, as through a data logger.
+        powers: whether the power of each meter was read too, which guards its counter.
     """
     names = _names(points)
     birth = _birth(names, together)
     evidence = collect([birth])
     bound = bind(evidence.births[0], evidence.maps)
     slots = days * DAY_SLOTS + 2 * MARGIN_SLOTS
-    by_key = {}
+    by_key: dict[Key, Series] = {}
     for group, keys in bound.items():
+        columns_of: dict[Key, np.ndarray] = {}
         times = polled(START_MS - MARGIN_SLOTS * MINUTE_MS, MINUTE_MS, slots, _random(group))
         for (point, _), _ in keys[::2]:
             columns = _shown(times.time_ms, _random(point))
             _spoil(names.index(point), columns, times)
-            by_key |= {(point, name): column for name, column in zip(MEASURANDS, columns, strict=True)}
-        for key, binding in keys:
-            by_key[key] = _series(names.index(key[0]), key, binding, by_key[key], times)
+            columns_of |= {(point, name): column for name, column in zip(MEASURANDS, columns, strict=True)}
+        for key, binding in keys if powers else keys[::2]:
+            by_key[key] = _series(names.index(key[0]), key, binding, columns_of[key], times)
     return Farm(parse_project(project_text(points, days, together)), replace(evidence, by_key=by_key), birth)
 
 
