@@ -14,7 +14,7 @@ from compute.explain.pair import Between
 from compute.explain.question import Question
 from compute.explain.readings import Told
 from compute.explain.records import Asked, Telling, tellings
-from compute.explain.step import Step
+from compute.explain.step import Fact, Step
 from compute.measure import Measured
 from compute.project import PointSettings
 from compute.rulesets import Ruleset
@@ -113,8 +113,16 @@ def _steps(each: _Opened, told: Told, rules: Ruleset, question: Question) -> tup
         believed=believed_of(each.task, spec, each.point),
         counter=counter,
         unit="ms" if counter is None else measurand(spec.measurands[0]).quantum,
+        inputs=_energised(each) if spec.kind == "energised" else (),
     )
     return tuple(
         counted_step(between, each.ledger.entries(index), vintage.interval, question, each.links)
         for index, vintage in enumerate(each.task.vintages)
+    )
+
+
+def _energised(each: _Opened) -> tuple[Fact, ...]:
+    return (
+        Fact("nominal_voltage_v", each.point.nominal_voltage_v or "", "V"),
+        Fact("energised above this share of it", each.task.fraction),
     )

@@ -40,6 +40,8 @@ class Between:
     """The arrays that the kernels saw; None for a state."""
     unit: str
     """The quantum that amounts are in."""
+    inputs: tuple[Fact, ...] = ()
+    """What decides a state beside its readings."""
 
 
 def pair_step(between: Between, link: Link, hour: Interval, *, after_another: bool) -> Step:
@@ -61,7 +63,7 @@ def pair_step(between: Between, link: Link, hour: Interval, *, after_another: bo
             Fact("high", link.amount.high, between.unit),
         ]
     if between.counter is None:
-        facts += _state_inputs(link)
+        facts += [*_state_inputs(link), *between.inputs]
     else:
         facts += _counter_inputs(between, between.counter, link)
     slots = [link.later_slot_ms] if after_another else [link.earlier_slot_ms, link.later_slot_ms]
