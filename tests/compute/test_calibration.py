@@ -139,6 +139,8 @@ def test_a_meter_that_was_taken_away_while_due_keeps_its_duty(solar):
 
 
 def test_a_meter_that_was_taken_away_in_time_still_owes_its_last_calibration_and_that_is_told(solar):
+    at_the_end = solar(until="2026-01-02T00:00:00+08:00")
+    assert codes(judged(at_the_end)) == (["calibration-final-missing"], [])
     text = solar(until="2026-01-01T00:00:00+08:00")
     assert codes(judged(text)) == (["calibration-final-missing"], [])
     assert codes(judged(text, [certificate("2026-01-01", "2026-01-02")])) == ([], [])

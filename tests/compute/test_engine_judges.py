@@ -113,10 +113,11 @@ def test_several_late_stretches_of_a_year_each_move_their_own(solar):
 
 @pytest.fixture
 def declared_solar(make_evidence, shown, project_texts, declaration):
-    def build(rules="sakugen-rules/2", **changes):
+    def build(rules="sakugen-rules/2", *, found=True, **changes):
         project = parse_project(project_texts["solar-pv"](calibrated=False))
         evidence = make_evidence([shown("bus", EXPORT, steady(), interval_ms=HOUR_MS)])
-        declared = parse_declared(dict([declaration("calibration", **changes)]))
+        name, data = declaration("calibration", **changes)
+        declared = parse_declared({name: data if found else data.replace(b'found_error_percent = "0.7"\n', b"")})
         return compute(project, evidence, project.period[0], ruleset(rules), declared=declared)
 
     return build
@@ -131,6 +132,8 @@ def test_a_declared_certificate_covers_its_meter_and_stands_in_the_report(declar
 def test_the_error_that_a_declared_certificate_found_is_applied_to_the_time_before_it(declared_solar):
     result = declared_solar(date="2026-01-01")
     assert pairs(result) == [(24 * Fraction("0.993"), 24 * Fraction("1.007")), (24, 24)]
+    within = declared_solar(date="2026-01-01", found=False)
+    assert pairs(within) == [(24 * Fraction("0.995"), 24 * Fraction("1.005")), (24, 24)]
 
 
 def test_the_first_ruleset_knows_only_the_certificate_of_the_project(declared_solar):

@@ -47,6 +47,11 @@ def test_a_little_beyond_the_rating_is_refused_and_no_unit_is_blamed():
     assert "labelled" not in blocked.what
 
 
+@pytest.mark.parametrize(("rise", "blamed"), [(119_999, False), (120_000, True)])
+def test_ten_times_beyond_the_rating_a_unit_is_blamed(rise, blamed):
+    assert ("labelled" in load_judged(load(10_000, rise), RULE)[1].what) is blamed
+
+
 def test_a_value_in_mwh_labelled_kwh_is_refused_too():
     finding, blocked = load_judged(load(2), RULE)
     assert finding.code == blocked.code == "amount-far-below-rating"
@@ -117,6 +122,7 @@ def test_a_check_meter_only_ever_widens(one, other):
 
 def test_two_pairs_agree_when_they_share_a_value():
     assert agree(Pair(1, 2), Pair(2, 3))
+    assert agree(Pair(2, 3), Pair(1, 2))
     assert agree(Pair(1, 5), Pair(2, 3))
     assert not agree(Pair(1, 2), Pair(3, 4))
     assert not agree(Pair(3, 4), Pair(1, 2))
@@ -137,7 +143,9 @@ def test_a_balance_that_does_not_close_is_told_with_every_meter():
     assert balance([shown(300)], [shown(280)]) == [
         "in balance 'bus' what flows out cannot be what flows in, less at most 0 % of losses"
     ]
-    assert balance([shown(300)], [shown(310)], "0.5") != [], "losses take away, they add nothing"
+    assert balance([shown(300)], [shown(310)], "0.05") == [
+        "in balance 'bus' what flows out cannot be what flows in, less at most 5 % of losses"
+    ], "losses take away, they add nothing"
     (finding,) = balanced("bus", [shown(300, point="a")], [shown(100), shown(110, point="b")], Fraction(0), SPAN)
     assert sorted(finding.evidence) == ["in a", "out b", "out bus"]
 
