@@ -34,7 +34,7 @@ class HourResult:
     reduction: Fraction
     """Reference less project emissions less leakage."""
     input_digest: str
-    """What it was computed from."""
+    """What the period was computed from."""
 
 
 def hours_of(track: Track, vintages: Sequence[Vintage]) -> Hours:

@@ -213,7 +213,8 @@ def _put_hours(connection: sqlite3.Connection, result: Result, hours: Sequence[H
     # one that he saw has all that is above it still to read.
     span = (result.project, result.interval.start_ms, result.interval.end_ms)
     asked = "FROM hour WHERE project = ? AND hour >= ? AND hour < ?"
-    columns = "hour, reference_tco2e, project_tco2e, reduction_tco2e, provisional, input_digest"
+    # Without the digest: the inputs of a period change by the minute, and most hours are none the wiser.
+    columns = "hour, reference_tco2e, project_tco2e, reduction_tco2e, provisional"
     known = {row[0]: row for row in connection.execute(f"SELECT {columns} {asked}", span)}
     (last,) = connection.execute("SELECT COALESCE(MAX(changed), 0) FROM hour").fetchone()
     changed = max(last + 1, computed_ms)
@@ -221,7 +222,7 @@ def _put_hours(connection: sqlite3.Connection, result: Result, hours: Sequence[H
     connection.executemany("DELETE FROM hour WHERE project = ? AND hour = ?", [(result.project, hour) for hour in gone])
     connection.executemany(
         "INSERT OR REPLACE INTO hour VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(result.project, *row, changed) for row in hours if known.get(row[0]) != row],
+        [(result.project, *row, changed) for row in hours if known.get(row[0]) != row[:-1]],
     )
 
 

@@ -1,5 +1,6 @@
 """What each hour gives: the vintages' own amounts an hour at a time, which add up to them with a rest that is named."""
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -151,6 +152,8 @@ def test_an_hour_that_is_as_it_was_is_not_written_again(solar, tmp_path):
     with ResultsWriter(tmp_path / "results.sqlite") as writer:
         writer.put(result, hours[:3], provisional=True, computed_ms=1000)
         writer.put(result, hours[:4], provisional=True, computed_ms=900)  # the clock went back
+        other = replace(hours[0], input_digest="what decides another hour came in")
+        writer.put(result, [other, *hours[1:4]], provisional=True, computed_ms=1200)
         numbers = changed(writer)
         assert [numbers[START_MS + at * HOUR_MS] for at in range(4)] == [1000, 1000, 1000, 1001]
         writer.put(result, hours[1:4], provisional=True, computed_ms=2000)
