@@ -220,7 +220,8 @@ class _Source:
 def _site_of(gateway: GatewaySettings, simulators: SimulatorSettings) -> Site:
     for plant in simulators.plants:
         if plant.project == gateway.project:
-            return build_site(plant.plant, simulators.seed_of(plant), simulators.counters_from_ms, plant.power)
+            seed, origin_ms = simulators.seed_of(plant), simulators.counters_from_ms
+            return build_site(plant.plant, seed, origin_ms, plant.power, plant.ready)
     known = ", ".join(plant.project for plant in simulators.plants)
     raise BackfillError(f"no simulated plant has project {gateway.project!r}; there are: {known}")
 

@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from metering.clock import ClockConfig
 from simulators.faults import Fault
 from simulators.roster import DEVICES, PlantName, PowerSource
+from simulators.sites.ready import READY
 
 Transport = Literal["tcp", "tls", "rtu-over-tcp", "rtu"]
 
@@ -45,6 +46,8 @@ class PlantSettings(BaseModel):
     """What goes wrong on purpose, and when."""
     power: PowerSource = "synthetic"
     """Of the solar plant: "synthetic", or "measured" to replay one-minute AC power from the package pvanalytics."""
+    ready: str = ""
+    """A ready site of docs/sites.md, of the same kind of plant; empty for the plant of the demonstration."""
     devices: tuple[str, ...] = ()
     """The devices that answer, by name; empty for all. One that is left out answers as an absent unit does."""
 
@@ -59,6 +62,16 @@ class PlantSettings(BaseModel):
             raise ValueError(f"a fault is of device {strangers[0]!r}; plant {self.plant!r} has {', '.join(allowed)}")
         if self.power == "measured" and self.plant != "solar":
             raise ValueError(f'power = "measured" belongs to a solar plant; remove it from plant {self.plant!r}')
+        return self
+
+    @model_validator(mode="after")
+    def _ready_site_exists(self) -> Self:
+        allowed = [name for name, site in READY.items() if site.plant == self.plant]
+        if self.ready and self.ready not in allowed:
+            known = ", ".join(allowed) or "none"
+            raise ValueError(f"no ready site {self.ready!r} is a plant {self.plant!r}; there are: {known}")
+        if self.ready and self.power == "measured":
+            raise ValueError('a ready site has its own weather: remove power = "measured" or ready')
         return self
 
     @model_validator(mode="after")
@@ -139,6 +152,7 @@ project = "demo-solar"
 site = "mongolia-farm"
 port = 15020                                 # all devices of a plant, by unit id; 0 takes a free one
 # host = "127.0.0.1"
+# ready = "mongolia-airport"                 # a ready site of docs/sites.md instead of the demonstration's plant
 # power = "synthetic"                        # "measured" replays one-minute AC power (extra simulators-data)
 # devices = ["ac-bus"]                       # only these answer
 # transport = "rtu-over-tcp"                 # "tls" with certificate, key and, if asked, client_ca; "rtu" with serial

@@ -37,6 +37,7 @@ from simulators.plants.transmission_line import TransmissionLine
 from simulators.plants.waste_heat_recovery import WasteHeatRecovery
 from simulators.plants.waste_to_energy import WasteToEnergy
 from simulators.plants.wind import WindFarm
+from simulators.sites.ready import READY
 from simulators.value_faults import serial_of, shown
 
 PlantName = Literal[
@@ -218,7 +219,7 @@ DEVICES: Mapping[PlantName, tuple[str, ...]] = {
 """The devices of each plant, by name."""
 
 
-def build_site(plant: PlantName, seed: str, origin_ms: int, power: PowerSource = "synthetic") -> Site:
+def build_site(plant: PlantName, seed: str, origin_ms: int, power: PowerSource = "synthetic", ready: str = "") -> Site:
     """Make a plant and its instruments.
 
     Args:
@@ -226,9 +227,10 @@ def build_site(plant: PlantName, seed: str, origin_ms: int, power: PowerSource =
         seed: two sites with the same seed are the same site.
         origin_ms: where the counters begin [ms since the Unix epoch].
         power: where the output of a solar plant comes from.
+        ready: the ready site that it is; empty for the plant of the demonstration.
     """
     entry = ROSTER[plant]
-    built = entry.build(seed, origin_ms, power)
+    built = READY[ready].build(seed, origin_ms) if ready else entry.build(seed, origin_ms, power)
     return Site(built, tuple(_instrument(built, placed) for placed in entry.devices))
 
 

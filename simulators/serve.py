@@ -53,7 +53,7 @@ async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callab
         boards: dict[str, FaultBoard] = {}
         names: dict[str, set[str]] = {}
         for plant in settings.plants:
-            site = build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power)
+            site = build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power, plant.ready)
             site.plant.prepare(now_ms + PREPARED_MS)
             served = [each for each in site.instruments if not plant.devices or each.name in plant.devices]
             boards[plant.project] = FaultBoard(plant.fault)

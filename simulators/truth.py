@@ -91,7 +91,8 @@ def truth(
         One entry a vintage, in order.
     """
     plant = next(each for each in settings.plants if each.project == project)
-    built = build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power).plant
+    seed, origin_ms = settings.seed_of(plant), settings.counters_from_ms
+    built = build_site(plant.plant, seed, origin_ms, plant.power, plant.ready).plant
     return tuple(_vintage(built, parameters, year, part) for year, part in _split(interval, ZoneInfo(zone)))
 
 

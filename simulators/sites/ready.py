@@ -98,6 +98,7 @@ def _cogeneration(year: Amount, factor: Mapping[str, float]) -> Result:
 
 READY: Mapping[str, ReadySite] = {
     "mongolia-farm": ReadySite(
+        plant="solar",
         title="Farm solar",
         country="Mongolia",
         size="8.3 MW (OECC, 2022)",
@@ -109,6 +110,7 @@ READY: Mapping[str, ReadySite] = {
         note="Size, factor and expectation are verified. The climate is the place's own, its normals from memory.",
     ),
     "mongolia-airport": ReadySite(
+        plant="solar",
         title="Solar beside the new airport (Khushig)",
         country="Mongolia",
         size="16.4 MW (jcm-mongolia.com)",
@@ -120,6 +122,7 @@ READY: Mapping[str, ReadySite] = {
         note="As above; 18,438 / 23,134 is the factor to three places..",
     ),
     "philippines-cannery": ReadySite(
+        plant="biogas",
         title="Biogas of pineapple canneries: power and fuel switch",
         country="Philippines",
         size="5.7 MW of electricity and steam together (press, 2020), 50,000 MWh a year (Inquirer, 2018)",
@@ -138,6 +141,7 @@ READY: Mapping[str, ReadySite] = {
         "emits for a MWh of steam (0.31). Published size and published reduction cannot be of the same scope.",
     ),
     "aceh-biomass": ReadySite(
+        plant="biomass-power",
         title="Power of empty fruit bunches",
         country="Indonesia",
         size="12 MW (OECC, 2022)",
@@ -159,6 +163,7 @@ READY: Mapping[str, ReadySite] = {
         "year; here the plant runs 90 % of the time near its rating and uses 12 % itself.",
     ),
     "viet-nam-transformers": ReadySite(
+        plant="transformer-stations",
         title="Amorphous transformers in a distribution grid",
         country="Viet Nam",
         size="1,000 units in three classes, the simulator's own",
@@ -177,6 +182,7 @@ READY: Mapping[str, ReadySite] = {
         note="The programme's papers name the project and give no number of units nor of tonnes.",
     ),
     "maldives-microgrid": ReadySite(
+        plant="microgrid",
         title="Smart microgrid of Addu: solar, battery, energy management",
         country="Maldives",
         size="1.6 MW of solar on a diesel grid of 4.5 MW (Ministry of Environment of the Maldives, 2019)",
@@ -193,6 +199,7 @@ READY: Mapping[str, ReadySite] = {
         "electricity as if the world's best diesel generator (49 %) had made it, and old ones burn near twice that.",
     ),
     "indonesia-cement": ReadySite(
+        plant="waste-heat-recovery",
         title="Waste heat of cement kilns (Tuban)",
         country="Indonesia",
         size="28 MW, four kilns (JCM PDD of ID013)",
@@ -207,6 +214,7 @@ READY: Mapping[str, ReadySite] = {
         "28 MW all year. Here each kiln runs 85 % of the time at its nominal rate; the cement market is not modelled.",
     ),
     "indonesia-refinery": ReadySite(
+        plant="refinery",
         title="Better control of a refinery's furnaces",
         country="Indonesia",
         size="a crude unit of 120,000 barrels a day, the simulator's own",
@@ -219,6 +227,7 @@ READY: Mapping[str, ReadySite] = {
         "the same metering (feed and fuel) and physics that anybody can follow.",
     ),
     "thailand-cogeneration": ReadySite(
+        plant="gas-cogeneration",
         title="Gas engine cogeneration of a motorcycle factory",
         country="Thailand",
         size="7.8 MW, 2 MW of hot water, 4 t/h of steam (Eco Times, 5 September 2018)",

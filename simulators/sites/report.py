@@ -15,6 +15,7 @@ _HEAD = """# Ready sites
 
 Plants of the simulators, after projects of the programme, and what each saves in the simulated year 2025 (seed 1). This
 page is made by `python -m simulators.sites.report`; `tests/simulators/test_ready_sites.py` makes it again and compares.
+To have one on a line, give its name as `ready` in the `[[plants]]` table of the simulators, beside its kind of plant.
 
 What goes in was published (size, factors) or is the plant's own parameter, in the plant's file with its source;
 climates (`simulators/plants/places.py`) are monthly normals from memory. No constant was adjusted to meet an
@@ -50,7 +51,7 @@ def section(name: str, site: ReadySite, result: Result) -> str:
 def _section(name: str, site: ReadySite, result: Result) -> Iterator[str]:
     yield f"## {name}"
     yield ""
-    yield f"{site.title}, {site.country}. Size: {site.size} [{site.size_mark}]. Simulated: {result.amounts}."
+    yield f'{site.title}, {site.country}; `plant = "{site.plant}"`. Size: {site.size} [{site.size_mark}]. Simulated: {result.amounts}.'
     if site.expected is not None:
         expected = site.expected
         yield f"Published: {expected.reduction_tco2:,.0f} tCO2 a year ({expected.source}) [{expected.mark}]."

@@ -49,6 +49,8 @@ Amount = Callable[[str, str], float]
 class ReadySite:
     """One site of the library."""
 
+    plant: str
+    """The kind of plant, a name of the roster; its devices are served."""
     title: str
     country: str
     size: str

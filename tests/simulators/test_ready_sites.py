@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from simulators.roster import ROSTER, build_site
 from simulators.sites.ready import READY
 from simulators.sites.report import END_MS, SEED, START_MS, TOLERANCE, ratio_of, row, section
 from simulators.sites.shape import Factor, Result
@@ -68,3 +69,19 @@ def test_another_seed_is_another_year_of_the_same_plant():
     one, other = (site.simulate(seed, START_MS, END_MS).reduction_tco2 for seed in ("1", "2"))
     assert one != other
     assert one == pytest.approx(other, rel=0.01)
+
+
+@pytest.mark.parametrize("name", READY)
+def test_a_ready_site_is_served_with_the_devices_of_its_kind_of_plant(name):
+    site = READY[name]
+    served = build_site(site.plant, "1", START_MS, ready=name)
+    devices = [placed.name for placed in ROSTER[site.plant].devices]
+    assert [instrument.name for instrument in served.instruments] == devices
+    assert set(devices) <= set(served.plant.instruments)
+
+
+def test_a_ready_site_is_of_its_own_size_on_the_line_too():
+    noon_ms = START_MS + 150 * 86_400_000 + 5 * 3_600_000
+    farm, airport = (build_site("solar", "1", START_MS, ready=name) for name in ("mongolia-farm", "mongolia-airport"))
+    small_w, large_w = (-site.plant.state("ac-bus", noon_ms).active_power_w for site in (farm, airport))
+    assert large_w > 1.5 * small_w > 0

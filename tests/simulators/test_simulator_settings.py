@@ -42,6 +42,16 @@ def test_the_roster_names_its_devices_once_with_their_own_unit_ids(plant):
             "two plants ask for 127.0.0.1:1502",
             id="port twice",
         ),
+        pytest.param(
+            '[[plants]]\nplant = "solar"\nproject = "p"\nsite = "s"\nready = "aceh-biomass"',
+            "no ready site 'aceh-biomass' is a plant 'solar'; there are: mongolia-farm, mongolia-airport",
+            id="ready site of another kind",
+        ),
+        pytest.param(
+            '[[plants]]\nplant = "solar"\nproject = "p"\nsite = "s"\nready = "mongolia-farm"\npower = "measured"',
+            "has its own weather",
+            id="ready and measured",
+        ),
         pytest.param("sead = 1", "sead", id="wrong key"),
     ],
 )
