@@ -88,10 +88,9 @@ def counted_step(
         question: how far down.
         links: the pairs that touch the hour that is asked for.
     """
-    hour = question.hour
-    hours = list(entries.hours)
-    if hour is not None and hour.start_ms in vintage and all(one.start_ms != hour.start_ms for one in hours):
-        hours = sorted([*hours, HourEntry(hour.start_ms, Pair(0, 0))], key=lambda one: one.start_ms)
+    sums = {one.start_ms: one.amount for one in entries.hours}
+    starts_ms = {*range(vintage.start_ms, vintage.end_ms, HOUR_MS), *sums}
+    hours = [HourEntry(start_ms, sums.get(start_ms, Pair(0, 0))) for start_ms in sorted(starts_ms)]
     project = between.told.project
     steps = [
         _month_step(between, month, list(inside), question, links)

@@ -99,6 +99,59 @@ def test_where_the_direction_is_open_both_ends_are_told(project_texts, shown, ex
     assert facts(emissions)["reference low"] < facts(emissions)["reference high"]
 
 
+@pytest.fixture
+def boiler(project_texts, shown, explained):
+    """A boiler of 1 MW, and a burner that is not seen at one slot."""
+
+    def build(eta="0.8"):
+        heat = {slot: 10**15 + place * 3_600_000_000 for place, slot in enumerate(SLOTS)}
+        burning = {slot: None if slot == START_MS + HOUR_MS else 1 for slot in SLOTS}
+        parts = [
+            shown("heat", "heat_total_j", heat, interval_ms=HOUR_MS),
+            shown("burner", "burner_state", burning, interval_ms=HOUR_MS),
+        ]
+        return explained(project_texts["heat-only-boiler"]().replace('"0.8"', f'"{eta}"'), parts)
+
+    return build
+
+
+def test_only_equations_that_speak_of_the_amount_or_its_factors_are_told(boiler):
+    heat, burner = (facts(find(boiler(), "emissions", name)) for name in ("Q@heat", "T_op@burner"))
+    assert [name for name in heat if name.endswith(")")] == ["equation (1)", "equation (2)"]
+    assert [name for name in burner if name.endswith(")")] == ["equation (2)", "equation (3)"]
+
+
+def test_the_formula_has_the_end_that_is_credited(boiler):
+    told = facts(find(boiler(), "emissions", "T_op@burner"))
+    assert told["end"] == "high"
+    assert told["equation (3) with numbers"] == "EC = 11000 x 24"
+    assert find(boiler(), "amount", "T_op@burner").value == Pair(22, 24)
+    assert "never grows with T_op" in told["why"]
+
+
+def test_without_doubt_there_is_no_end_to_choose(boiler):
+    assert facts(find(boiler(), "emissions", "Q@heat"))["why"] == (
+        "both ends are the same, so there is nothing to choose"
+    )
+
+
+def test_a_negative_vintage_is_told_as_it_is(boiler):
+    explanation = boiler(eta="0.5")  # worse than the reference boiler
+    vintage = find(explanation, "vintage")
+    assert vintage.value.low < 0
+    assert vintage.fact("issuable") == 0
+    assert explanation.step.value.low == 2 * vintage.value.low
+
+
+def test_a_value_of_the_point_itself_is_told_before_the_projects(project_texts, shown, explained):
+    own = '[[parameter]]\nname = "EF_RE"\npoint = "bus"\nvalue = "0.533"\n'
+    own += 'unit = "tCO2/MWh"\nsource = "page 2"\nmark = "V"\n'
+    part = shown("bus", EXPORT, steady(), interval_ms=HOUR_MS)
+    explanation = explained(project_texts["solar-pv"]() + own, [part])
+    factor = find(explanation, "fixed", "EF_RE@bus")
+    assert (factor.value.low, factor.fact("source")) == (Fraction("0.533"), "page 2")
+
+
 def test_what_keeps_a_result_from_being_creditable_is_told_first(solar, project_texts, shown, explained):
     assert (solar().creditable, solar().blocked_by) == (True, ())
     part = shown("bus", EXPORT, steady(), interval_ms=HOUR_MS)

@@ -17,8 +17,9 @@ from compute.sources import EVERYTHING, Believed
 from compute.vintages import midnight_ms
 from ingest.store.readings import collect
 from metering import record
-from metering.decode import decode
+from metering.decode import Block, decode, pack_words
 from metering.quality import Quality
+from metering.registers import ScaleRegister
 
 EXPORT = "energy_export_total_wh"
 START_MS = midnight_ms(date(2025, 12, 31), ZoneInfo("Asia/Ulaanbaatar"))
@@ -105,6 +106,17 @@ def test_a_value_without_words_is_told_as_given(read):
     bare = replace(series, raw_text=("",))
     step = reading_step(told, bare, 0, EVERYTHING)
     assert (step.made, step.value, facts(step)["words"]) == (Made.GIVEN, Pair(5, 5), "none")
+
+
+def test_a_scale_register_is_told_with_its_word(read):
+    told, series, _ = read({SLOTS[0]: 5})
+    bound = series.bindings[0]
+    register = replace(bound.register, scale_register=ScaleRegister(4))
+    scaled = replace(bound, register=register, blocks=(Block(3, 0, 5),))
+    series = replace(series, bindings=(scaled,), raw_text=(pack_words([0, 0, 0, 25, 2]),))
+    said = facts(reading_step(told, series, 0, EVERYTHING))
+    assert (said["words"], said["scale word"], said["scale register"]) == ("0000 0000 0000 0019", "0002", "3 4")
+    assert said["words decode to"] == 2500
 
 
 def test_why_a_reading_does_not_count_is_told(read):
