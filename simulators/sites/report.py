@@ -51,7 +51,8 @@ def section(name: str, site: ReadySite, result: Result) -> str:
 def _section(name: str, site: ReadySite, result: Result) -> Iterator[str]:
     yield f"## {name}"
     yield ""
-    yield f'{site.title}, {site.country}; `plant = "{site.plant}"`. Size: {site.size} [{site.size_mark}]. Simulated: {result.amounts}.'
+    yield f'{site.title}, {site.country}; `plant = "{site.plant}"`. Size: {site.size} [{site.size_mark}].'
+    yield f"Simulated: {result.amounts}."
     if site.expected is not None:
         expected = site.expected
         yield f"Published: {expected.reduction_tco2:,.0f} tCO2 a year ({expected.source}) [{expected.mark}]."
