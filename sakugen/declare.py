@@ -209,7 +209,9 @@ def _written(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            is_plain = "\n" in value and "'''" not in value and "\r" not in value and not value.endswith("'")
+            # A signed note holds no control characters but newlines; in quotes they are escaped.
+            lines = value.split("\n")
+            is_plain = len(lines) > 1 and all(map(str.isprintable, lines)) and not re.search("'''|'$", value)
             return f"'''\n{value}'''" if is_plain else json.dumps(value, ensure_ascii=False)
         case dt.datetime() | dt.date():
             return value.isoformat()

@@ -120,10 +120,7 @@ def _unread(key: Key, sightings: Sequence[Sighting]) -> Finding:
 def _checked(maps: dict[str, DeviceMap], checks: Sequence[IntegrityCheck]) -> dict[str, DeviceMap]:
     # Somebody compared its values with the display of a real meter: that is what the tier "bench" says.
     passed = {check.map for check in checks if check.passed}
-    return {
-        digest: replace(one, tier=Tier.BENCH) if digest in passed and one.tier is Tier.UNVERIFIED else one
-        for digest, one in maps.items()
-    }
+    return {digest: replace(one, tier=Tier.BENCH) if digest in passed else one for digest, one in maps.items()}
 
 
 def _failed(check: IntegrityCheck) -> Blocked:

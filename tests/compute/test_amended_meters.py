@@ -1,8 +1,10 @@
 """Exchanged meters, other transformers, wrong device maps and checks on site: on bad and on clean data."""
 
 import hashlib
+from dataclasses import fields, replace
 from datetime import date, datetime
 from fractions import Fraction
+from math import ceil
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +19,7 @@ from compute.project import parse_project
 from compute.rulesets import ruleset
 from compute.vintages import midnight_ms
 from ingest.store.readings import Evidence, collect
+from ingest.store.series import ArchivedSeries, NoWords
 from metering.config import ConfigError
 from metering.quality import Quality
 
@@ -185,6 +188,22 @@ def test_an_exchange_that_the_project_knows_nothing_of_is_a_fault(computed, two_
         computed(two_meters, exchange(**changes))
 
 
+def test_no_third_meter_stands_where_one_is_exchanged(computed, text, two_meters, exchange):
+    third = _text_with_both(text, at(NOON_MS - 720_000), at(NOON_MS + 24 * HOUR_MS)).replace('"S2"', '"S9"')
+    with pytest.raises(ConfigError, match="another meter stands at this point then"):
+        computed(two_meters, exchange(), project_text=third)
+
+
+def test_a_meter_may_come_from_another_point(two_meters, exchange, project_texts):
+    both = project_texts["solar-pv"](auxiliary=True)
+    head, aux, tail = both.partition('[[point]]\nid = "aux"')
+    project = parse_project(head + aux + tail.replace('serial = "S1"', 'serial = "S2"'))
+    span = evidence_window(project, project.period[0])
+    amended = amend(project, two_meters, parse_declared(dict([exchange()])), span)
+    assert [meter.serial for meter in amended.project.meters_of("bus")] == ["S1", "S2"]
+    assert [meter.serial for meter in amended.project.meters_of("aux")] == ["S2"]
+
+
 def test_exchanges_follow_each_other(text, exchange, declaration, two_meters):
     file, data = declaration(
         "meter-exchange",
@@ -205,6 +224,19 @@ def test_exchanges_follow_each_other(text, exchange, declaration, two_meters):
         END_MS,
         None,
     ]
+
+
+@pytest.mark.parametrize(("serial", "moment_ms"), [("S1", NOON_MS + 1_080_000), ("S2", NOON_MS - HOUR_MS)])
+def test_a_meter_that_does_not_stand_at_the_point_shows_nothing_of_it(
+    computed, two_meters, exchange, declaration, serial, moment_ms
+):
+    """It may be read in a workshop, before and after; that is no reading of the point."""
+    changes = {"meter": f'{{ make = "Test", model = "Meter", serial = "{serial}" }}', "resolution": '"0.001"'}
+    elsewhere = declaration("register-reading", number=2, at=at(moment_ms), **changes)
+    result = computed(two_meters, exchange(), elsewhere)
+    assert lows(result) == lows(computed(two_meters, exchange()))
+    (finding,) = (finding for finding in result.findings if finding.code == "declared-reading-unused")
+    assert f"Test Meter {serial} did not stand at this point then" in finding.what
 
 
 @pytest.mark.parametrize("kind", ["register-reading", "calibration", "integrity-check"])
@@ -254,6 +286,19 @@ def test_voltages_do_not_pass_through_current_transformers(text, make_evidence, 
     )
     assert amended.evidence.series("bus", "voltage_l1_v").value.tolist() == [230_000]
     assert amended.evidence.series("bus", "active_power_w").value.tolist() == [6]
+
+
+def test_a_transformer_or_a_map_of_one_point_is_none_of_another(
+    project_texts, make_evidence, shown, declaration, remap
+):
+    project = parse_project(project_texts["solar-pv"](auxiliary=True))
+    evidence = make_evidence([shown(point, EXPORT, {START_MS: 1000}, interval_ms=HOUR_MS) for point in ("bus", "aux")])
+    span = evidence_window(project, project.period[0])
+    change = declaration("ct-change", from_=at(START_MS - HOUR_MS), until=at(END_MS))
+    for (file, data), value in ((change, 800), (remap(), 2000)):
+        amended = amend(project, evidence, parse_declared({file: data}), span).evidence
+        assert amended.series("bus", EXPORT).value.tolist() == [value]
+        assert amended.series("aux", EXPORT).value.tolist() == [1000]
 
 
 @pytest.mark.parametrize(("value", "rounded"), [(1, 0), (3, 2), (5, 2), (7, 4), (-3, -2), (-5, -2)])
@@ -317,8 +362,11 @@ def test_a_remap_of_another_map_or_point_does_nothing(computed, plain, remap):
     assert lows(computed(plain, remap(map='"' + "1" * 64 + '"'))) == CLEAN
 
 
-def test_what_the_declared_map_does_not_hold_has_no_value(text, make_evidence, plain, remap, shown):
-    other = map_text(shown("bus", EXPORT, {})).replace('name = "value"', 'name = "other"')
+@pytest.mark.parametrize(
+    ("here", "there"), [('name = "value"', 'name = "other"'), (EXPORT, "energy_import_total_wh"), ("= 0", "= 9")]
+)
+def test_what_the_declared_map_does_not_hold_has_no_value(text, make_evidence, plain, remap, shown, here, there):
+    other = map_text(shown("bus", EXPORT, {})).replace(here, there)
     project = parse_project(text)
     amended = amend(
         project, make_evidence(plain), parse_declared(dict([remap(other)])), evidence_window(project, project.period[0])
@@ -345,6 +393,39 @@ def test_the_declared_map_stands_in_for_the_other_one_also_in_how_well_it_is_kno
 
     assert "device-map-unverified" in blocks(remapped(known, "unverified"))
     assert "device-map-unverified" not in blocks(remapped(unknown, "bench"))
+
+
+# --- readings from the archive -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def archived(make_evidence, plain):
+    """The same readings without their words, as the archive gives them."""
+    evidence = make_evidence(plain)
+    series = evidence.series("bus", EXPORT)
+    columns = {field.name: getattr(series, field.name) for field in fields(series)}
+    columns["raw_text"] = NoWords(len(series))
+    bare = ArchivedSeries(**columns, steps=np.full(len(series), 3, np.int64))
+    return replace(evidence, by_key={("bus", EXPORT): bare})
+
+
+def test_without_words_nothing_can_be_decoded_again_so_nothing_is_proved(computed, archived, remap):
+    result = computed(archived, remap())
+    assert lows(result) == [0, 0]
+    assert "readings-bad-frame" in codes(result)
+
+
+def test_displays_and_transformers_are_put_into_archived_readings_too(text, archived, declaration):
+    project = parse_project(text)
+    reading = declaration("register-reading", at=at(END_MS + 7 * HOUR_MS), value='"10000050"', resolution='"1000"')
+    change = declaration("ct-change", number=2, from_=at(NEW_YEAR_MS), until=at(END_MS + 30 * HOUR_MS))
+    declared = parse_declared(dict([reading, change]))
+    amended = amend(project, archived, declared, evidence_window(project, project.period[0]))
+    series = amended.evidence.series("bus", EXPORT)
+    assert isinstance(series, ArchivedSeries)
+    columns = [getattr(series, field.name) for field in fields(series)]
+    assert {len(column) for column in columns if isinstance(column, np.ndarray | NoWords)} == {len(SLOTS) + 1}
+    assert series.steps.tolist() == [3] * 26 + [ceil(3 * 0.8)] * (len(SLOTS) - 26) + [0]
 
 
 # --- checks on site ------------------------------------------------------------------------------------------------

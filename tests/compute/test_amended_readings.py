@@ -4,12 +4,14 @@ from datetime import date, datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from compute.amended import amend
 from compute.declared import parse_declared
-from compute.engine import compute
+from compute.engine import compute, evidence_window
 from compute.project import parse_project
 from compute.rulesets import ruleset
 from compute.vintages import midnight_ms
@@ -92,6 +94,19 @@ def test_a_reading_in_a_gap_shows_that_nothing_was_reset_in_it(world):
     assert "counter-reset-not-excluded" not in codes(proved)
     assert (lows(proved), highs(proved)) == (CLEAN, CLEAN)
     assert "declared-reading-used" in codes(proved)
+
+
+def test_a_person_s_watch_may_be_a_minute_off(project_texts, make_evidence, shown, declaration):
+    """Between two readings as much can have happened as in the longest time that may lie between them."""
+    project = parse_project(project_texts["solar-pv"]())
+    file, data = declaration("register-reading", at=at(MORNING_MS), value=wh(true_at(MORNING_MS)), resolution=FINE)
+    evidence = make_evidence([shown("bus", EXPORT, polled([GAP]), interval_ms=HOUR_MS)])
+    span = evidence_window(project, project.period[0])
+    series = amend(project, evidence, parse_declared({file: data}), span).evidence.series("bus", EXPORT)
+    (row,) = np.flatnonzero(series.received_ms == MORNING_MS + 60_999)
+    assert series.sent_ms[row] == MORNING_MS - 60_000
+    assert series.time_ms[row] - MORNING_MS in {0, 1}
+    assert series.raw(row) is None
 
 
 def test_a_coarse_display_proves_the_same_where_it_cancels_out(world):
@@ -207,8 +222,8 @@ def test_a_reading_of_another_time_is_another_period_s(world):
 
 def test_two_readings_that_contradict_what_was_polled_do_not_vouch_for_each_other(world):
     """Both far below what was polled before them: the second looks like a counter that began anew and goes on."""
-    first_ms, second_ms = MORNING_MS, MORNING_MS + 3 * HOUR_MS
-    readings = ((first_ms, FIRST - 20 * MW_H, FINE), (second_ms, FIRST + 4 * MW_H, FINE))
+    first_ms, second_ms = MORNING_MS + 600_000, MORNING_MS + 2_400_000
+    readings = ((first_ms, FIRST - 20 * MW_H, FINE), (second_ms, FIRST - 16 * MW_H, FINE))
     result = world(polled([GAP]), *readings)
     assert lows(result)[0] == CLEAN[0] - 10 * Fraction("0.797")
     assert codes(result).count("declared-reading-differs") == 2

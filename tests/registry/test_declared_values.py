@@ -12,7 +12,7 @@ from metering.keys import KeyRing, Role, new_signer
 from registry.bundle import read_bundle
 from registry.check import check_bundle
 from registry.declared import sign_declared
-from registry.errors import DeclaredValueError
+from registry.errors import BundleError, DeclaredValueError
 from registry.store import StatementReader
 
 METER = 'meter = { make = "Example", model = "Revenue 1", serial = "R1-0001" }'
@@ -244,6 +244,14 @@ def test_two_signature_lines_are_one_too_many(world, declare, signers):
         world.draft()
 
 
+def test_the_signature_of_a_longer_text_signs_no_part_of_it(world, declare, text_of, signers):
+    path = declare(world, "value")
+    longer = note.sign(path.read_bytes() + b"\nbut not before May\n", signers.operator)
+    path.with_name(path.name + ".sig").write_bytes(longer.removeprefix(path.read_bytes() + b"\n"))
+    with pytest.raises(DeclaredValueError, match="exactly one signature line"):
+        world.draft()
+
+
 # --- what the check finds ------------------------------------------------------------------------------------------
 
 NAME = "declared/0001-value-test.toml"
@@ -283,6 +291,31 @@ def test_a_byte_changed_and_stated_as_it_is_now_still_lacks_its_signature(tamper
     tampered.state(document)
     failed = tampered.failed(signers.ring)
     assert "0001-value-test.toml: the signature of 'test-operator' does not fit" in failed["declared values"]
+
+
+def test_another_value_in_its_place_is_named_though_the_operator_signed_it(tampered, signers):
+    data = tampered.files[NAME].replace(b'value = "2"', b'value = "9"')
+    tampered.files |= {NAME: data, NAME + ".sig": sign_declared(data, signers.operator)}
+    failed = tampered.failed(signers.ring)
+    found = hashlib.sha256(data).hexdigest()
+    assert f"the bytes are {found}" in failed["declared values"]
+    assert failed["declared values"].count("0001-value-test.toml") == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["0001-value-a.toml.sig.sig", "0001-value-a.toml.exe", "0001-value-a.sig", "../a.toml"]
+)
+def test_nothing_else_has_a_place_among_declared_values(tampered, name):
+    tampered.files[f"declared/{name}"] = b""
+    with pytest.raises(BundleError, match="no place in a bundle"):
+        tampered.check(None)
+
+
+def test_a_value_listed_twice_is_told(tampered, signers):
+    document = tampered.statement()
+    document["declared_values"].append(document["declared_values"][0])
+    tampered.state(document)
+    assert "/declared_values: stated and found differ" in tampered.failed(signers.ring)["declared values"]
 
 
 def test_a_declared_value_left_out_is_named(tampered, signers):

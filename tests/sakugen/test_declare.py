@@ -16,7 +16,7 @@ from compute.declared import MODELS, load_declared
 from metering import note
 from metering.config import ConfigError
 from metering.keys import load_signer, new_signer, save_signer
-from registry.declared import folder_files, signed_values
+from registry.declared import folder_files, sign_declared, signed_values
 from sakugen.declare import DeclareError, Proposal, given, listed, propose, toml_text, write
 
 ROOT = Path(__file__).parents[2]
@@ -197,18 +197,20 @@ def test_an_option_that_sets_nothing_is_told(option, said):
         given([option], {"a": "x"})
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["plain", "two\nlines", "three ''' and\nlines", "ends in '\nand '", 'a "quote"', "back\\slash", "\n", "tab\t"],
-)
-def test_whatever_a_text_holds_reads_back_the_same(text):
+TEXTS = ["plain", "two\nlines", "three ''' and\nlines", "ends in '\nand '", 'a "quote"', "back\\slash", "\n", "tab\t"]
+
+
+@pytest.mark.parametrize("text", [*TEXTS, "a\tb\nc", "\r\n\u0001"])
+def test_whatever_a_text_holds_reads_back_the_same_and_can_be_signed(text):
     values = {
         "reason": text,
         "meter": {"make": text, "n": [True, "x"]},
         "source": {"title": text},
         "register": [{"a": 1}],
     }
-    assert tomllib.loads(toml_text(values)) == values
+    written = toml_text(values)
+    assert tomllib.loads(written) == values
+    sign_declared(written.encode(), new_signer("x"))
 
 
 def test_the_verb_declares_lists_and_asks_nothing_in_a_script(project):
