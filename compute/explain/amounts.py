@@ -122,9 +122,7 @@ def _hour_step(between: Between, entry: HourEntry, question: Question, links: tu
     steps: list[Step] = []
     if entry.start_ms == question.hour_ms:
         hour = Interval(entry.start_ms, entry.start_ms + HOUR_MS)
-        for place, link in enumerate(links):
-            follows = place > 0 and links[place - 1].later_slot_ms == link.earlier_slot_ms
-            steps.append(pair_step(between, link, hour, after_another=follows))
+        steps += [pair_step(between, link, hour, after_another=place > 0) for place, link in enumerate(links)]
         steps += _left_out(between, hour)
     return Step("hour", name, _HOUR, Made.SUM, entry.amount, between.unit, facts, tuple(steps))
 

@@ -5,7 +5,10 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
+from computekit.runs import exchanged
 
+from compute.declared import parse_declared
+from compute.engine import compute
 from compute.explain import explain, question_of
 from compute.pairs import Pair
 from compute.project import parse_project
@@ -48,7 +51,7 @@ def explained(make_records):
 @pytest.fixture
 def solar(project_texts, shown, explained):
     def build(values, **more):
-        device = {name: more.pop(name) for name in ("received_ms", "reset_source") if name in more}
+        device = {name: more.pop(name) for name in ("nonvolatile_s",) if name in more}
         part = shown("bus", "energy_export_total_wh", values, interval_ms=HOUR_MS, **device)
         return explained(project_texts["solar-pv"](), [part], **more)
 
@@ -188,7 +191,7 @@ def test_what_a_late_calibration_moves_stands_beside_what_was_measured(
     project_texts, shown, explained, valid_until, moved
 ):
     text = project_texts["solar-pv"]().replace("valid_until = 2027-06-01", f"valid_until = {valid_until}")
-    part = shown("bus", "energy_export_total_wh", steady(), interval_ms=HOUR_MS)
+    part = shown("bus", "energy_export_total_wh", steady(SEVEN_MS), interval_ms=HOUR_MS)  # so there are other findings
     explanation = explained(text, [part])
     for amount, is_moved in zip(steps(explanation, "amount"), moved, strict=True):
         measured, *calibration = amount.steps
@@ -197,4 +200,50 @@ def test_what_a_late_calibration_moves_stands_beside_what_was_measured(
         for step in calibration:
             assert step.kind == "calibration"
             assert (step.value.low, step.value.high) == (-Fraction("0.12"), Fraction("0.12"))  # 0.5 % of 24 MWh
+            assert list(facts(step)) == ["calibration 1"]
             assert "measured without a valid calibration" in facts(step)["calibration 1"]
+
+
+def test_a_reading_that_does_not_count_names_the_record_that_says_so(solar):
+    explanation = solar({**steady(), SEVEN_MS: None}, hour="2025-12-31T07:00")
+    (left_out,) = steps(explanation, "left-out")
+    (record,) = left_out.steps[0].steps
+    assert facts(record)["says"] == "no-answer"
+
+
+def test_what_a_counter_loses_with_its_supply_is_told_where_a_rule_asks(solar):
+    (pair,) = steps(solar(steady(SEVEN_MS), nonvolatile_s=300, hour="2025-12-31T07:00"), "pair")
+    assert facts(pair)["code"] == "counter-gap-not-saved"
+    assert facts(pair)["not saved before a loss of supply"] == 300_000
+
+
+def test_a_pair_of_two_meters_says_so_and_has_the_coarser_step(project_texts, make_records, shown):
+    text = exchanged(project_texts["solar-pv"](), "bus", SEVEN_MS)
+    early = {slot: value for slot, value in steady().items() if slot < SEVEN_MS}
+    late = {slot: value for slot, value in steady().items() if slot >= SEVEN_MS}
+    old = shown("bus", "energy_export_total_wh", early, interval_ms=HOUR_MS, scale="1")
+    new = shown("bus", "energy_export_total_wh", late, interval_ms=HOUR_MS, serial="S2")
+    records = [*make_records([old]), *make_records([new], stream="01JZZZZZZZZZZZZZZZZZZZZZZZ".replace("Z", "Y", 1))]
+    project = parse_project(text)
+    period = project.period[0]
+    question = question_of(project, period, hour="2025-12-31T06:00")
+    explanation = explain(project, collect(records), period, ruleset(), question, lambda _start, _end: records)
+    (pair,) = steps(explanation, "pair")
+    said = facts(pair)
+    assert (said["code"], said["meter or register"]) == ("meter-changed", "changed between the two")
+    assert said["register step"] == 1000
+    assert [reading.fact("meter") for reading in pair.steps] == ["Test Meter S1", "Test Meter S2"]
+
+
+def test_held_records_and_declared_values_count_as_they_do_for_the_result(
+    project_texts, make_records, shown, declaration
+):
+    records = make_records([shown("bus", "energy_export_total_wh", steady(), interval_ms=HOUR_MS)])
+    project = parse_project(project_texts["solar-pv"]())
+    period, evidence, rules = project.period[0], collect(records), ruleset()
+    declared = parse_declared(dict([declaration("calibration")]))
+    question = question_of(project, period)
+    found = explain(project, evidence, period, rules, question, lambda _start, _end: records, declared=declared, held=2)
+    result = compute(project, evidence, period, rules, declared=declared, held=2)
+    assert found.about["input_sha256"] == result.input_digest
+    assert any("2 records are held" in why for why in found.blocked_by)

@@ -10,7 +10,8 @@ from computekit.journals import write_journal
 from rich.console import Console
 from typer.testing import CliRunner
 
-from compute.explain import explain, question_of
+from compute.explain import Explanation, Made, Rule, Step, explain, question_of
+from compute.pairs import Pair
 from compute.project import parse_project
 from compute.rulesets import ruleset
 from compute.vintages import midnight_ms
@@ -31,10 +32,15 @@ def records(make_records, shown):
 
 
 @pytest.fixture
-def say(tmp_path, project_texts, records):
+def held():
+    return ()
+
+
+@pytest.fixture
+def say(tmp_path, project_texts, records, held):
     """`say("test", "p1", "--json")` runs the verb where one meter stood at 1 MW and one reading is missing."""
     (tmp_path / "project.toml").write_text(project_texts["solar-pv"](), encoding="utf-8")
-    write_journal(tmp_path / "journal.sqlite", records, END_MS)
+    write_journal(tmp_path / "journal.sqlite", [*records, *held], END_MS, held=held)
     config = tmp_path / "compute.toml"
     places = f'journal = "{tmp_path}/journal.sqlite"\ndata_dir = "{tmp_path}/data"\n'
     config.write_text(f'projects = ["{tmp_path}/project.toml"]\n{places}', encoding="utf-8")
@@ -69,6 +75,52 @@ def test_json_is_one_object_for_scripts(say):
     told = json.loads(say("test", "p1", "--json").stdout)
     assert told["type"] == "sakugen.explanation/1"
     assert told["step"]["steps"][0]["name"] == "2025"
+
+
+def test_values_declared_beside_the_project_count(say, tmp_path, declaration):
+    before = json.loads(say("test", "p1", "--json").stdout)
+    name, data = declaration("calibration")
+    (tmp_path / "declared").mkdir()
+    (tmp_path / "declared" / name).write_bytes(data)
+    after = json.loads(say("test", "p1", "--json").stdout)
+    assert after["evidence_sha256"] == before["evidence_sha256"]
+    assert after["input_sha256"] != before["input_sha256"]
+
+
+class TestWhereARecordIsHeld:
+    @pytest.fixture
+    def held(self, make_records, shown):
+        other = shown("bus", "energy_export_total_wh", {SLOTS[9]: 5}, interval_ms=HOUR_MS)
+        return make_records([other], stream="01JZZZZZZZZZZZZZZZZZZZZZZY")[1:]
+
+    def test_it_keeps_the_result_from_being_creditable(self, say):
+        assert "not creditable: held-evidence evidence: 1 records are held: stored, but not usable yet" in (
+            say("test", "p1").stdout.splitlines()
+        )
+
+
+def test_beside_the_hour_that_was_asked_for_only_doubtful_hours_are_told(say):
+    text = say("test", "p1", "--hour", "2025-12-31T07:00").stdout
+    hours = [line.split()[1] for line in text.splitlines() if line.strip().startswith("hour ")]
+    assert hours == ["2025-12-31T07:00", *(f"2026-01-01T{hour:02}:00" for hour in range(24))]
+    assert "and 23 more without doubt; --json prints all" in text
+    told = json.loads(say("test", "p1", "--hour", "2025-12-31T07:00", "--json").stdout)
+    assert str(told).count("'kind': 'hour'") == 48
+
+
+def test_of_many_hours_those_are_told_in_which_something_is_to_be_seen():
+    rule = Rule("a rule", "a clause")
+    doubtful, unproved = 3, 5
+    values = {doubtful: Pair(0, 1), unproved: None}
+    hours = tuple(Step("hour", str(place), rule, Made.SUM, values.get(place, Pair(1, 1)), "mWh") for place in range(30))
+    about = dict.fromkeys(
+        ("project", "title", "period", "methodology", "methodology_version", "engine", "ruleset"), "x"
+    )
+    found = Explanation(about, creditable=True, blocked_by=(), step=Step("month", "m", rule, Made.SUM, steps=hours))
+    assert [line.strip() for line in text_lines(found)][4:] == [
+        "hour 3 = [0, 1] mWh", "a rule (a clause)", "hour 5", "a rule (a clause)",
+        "and 28 more without doubt; --json prints all",
+    ]  # fmt: skip
 
 
 def test_a_terminal_shows_the_same_steps_as_a_tree(explained):

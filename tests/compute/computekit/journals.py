@@ -7,8 +7,11 @@ from ingest.store.journal import Journal, NewRecord, StreamHead, StreamKey
 from metering import record
 
 
-def write_journal(path: Path, records: Iterable[bytes], now_ms: int, project: str = "test") -> None:
-    """Make a journal of records of one project, all received at one instant [ms]."""
+def write_journal(
+    path: Path, records: Iterable[bytes], now_ms: int, project: str = "test", *, held: Iterable[bytes] = ()
+) -> None:
+    """Make a journal of records of one project, all received at one instant [ms]; those that are `held` are so."""
+    waiting = set(held)
     with Journal.open(path, now_ms) as journal, journal.transaction():
         for data in records:
             parsed = record.parse(data)
@@ -16,7 +19,8 @@ def write_journal(path: Path, records: Iterable[bytes], now_ms: int, project: st
             journal.move_head(key, StreamHead(parsed.seq, record.digest_of(data)), project, now_ms)
             journal.append(
                 NewRecord(
-                    key=key, seq=parsed.seq, kind=parsed.kind, held=None, received_ms=now_ms, slots_ms=_slots(parsed),
+                    key=key, seq=parsed.seq, kind=parsed.kind,
+                    held="schema" if data in waiting else None, received_ms=now_ms, slots_ms=_slots(parsed),
                     project=project, replaces=None, digest=record.digest_of(data), data=data,
                 )
             )  # fmt: skip
