@@ -7,6 +7,7 @@ can be seen to be the same.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from compute.declared import Declared, MeterExchange, RegisterReading
 from compute.explain.records import Asked, Telling
 from compute.explain.step import Fact, Made, Rule, Step, number_text
 from compute.pairs import Pair
@@ -18,8 +19,12 @@ from metering.clock import utc_text
 from metering.measurands import measurand
 from metering.quality import Quality
 
-_DECODED = "the words in the map's order, times the scale, to the nearest whole quantum, once"
+_DECODED = Rule("the words in the map's order, times the scale, to the nearest whole quantum, once", "contracts 1")
 _GIVEN = Rule("a reading without register words is taken as it was given", "contracts 3")
+_READ_BY_PEOPLE = Rule("somebody read it from the meter's display, and the operator signed it", "contracts 5")
+_CHANGED = Rule(
+    "not what the words say: a declared value changed it, see the findings; else the record is wrong", "contracts 5"
+)
 _NONE = Rule("a reading that does not count is left out; the pair around it only gets longer", "contracts 3")
 _SIGNED = Rule("the record is signed by its gateway and names the digest of the one before it", "contracts 2")
 
@@ -31,6 +36,7 @@ class Told:
     project: ProjectSettings
     evidence: Evidence
     records: Mapping[Asked, tuple[Telling, ...]]
+    declared: tuple[Declared, ...] = ()
 
 
 def why_not(told: Told, series: Series, row: int, believed: Believed) -> str | None:
@@ -57,9 +63,11 @@ def reading_step(told: Told, series: Series, row: int, believed: Believed) -> St
     value = int(series.value[row])
     reason = why_not(told, series, row, believed)
     raw = series.raw(row)
-    rule, made = _GIVEN, Made.GIVEN
+    declared = tuple(_declared(told, series.point, slot_ms)) if raw is None and valued else ()
+    rule, made = _READ_BY_PEOPLE if declared else _GIVEN, Made.GIVEN
     if raw is not None and valued:
-        rule, made = Rule(_DECODED, "contracts 1"), Made.DECODED
+        is_decoded = series.decoded_again(row) == value
+        rule, made = (_DECODED, Made.DECODED) if is_decoded else (_CHANGED, Made.GIVEN)
     if not valued:
         rule = _NONE
     facts = (
@@ -82,8 +90,32 @@ def reading_step(told: Told, series: Series, row: int, believed: Believed) -> St
         Pair(value, value) if valued else None,
         measurand(series.measurand).quantum,
         facts,
-        tuple(_record_step(telling, series.measurand) for telling in records),
+        (*(_record_step(telling, series.measurand) for telling in records), *declared),
     )
+
+
+def _declared(told: Told, point: str, slot_ms: int) -> Iterator[Step]:
+    # What somebody read stands at the second that was noted, or a few milliseconds behind it.
+    for one in told.declared:
+        body = one.body
+        if isinstance(body, RegisterReading):
+            instants = [body.at]
+        elif isinstance(body, MeterExchange):
+            instants = [body.removed_at, body.installed_at]
+        else:
+            continue
+        if body.point == point and slot_ms // 1000 in {int(at.timestamp()) for at in instants}:
+            source = body.source
+            facts = (
+                Fact("file", one.file),
+                Fact("sha256", one.digest),
+                Fact("who", body.who),
+                Fact("when", body.when.isoformat()),
+                Fact(
+                    "source", ", ".join(part for part in (source.title, source.date.isoformat(), source.page) if part)
+                ),
+            )
+            yield Step("declared", body.id, _READ_BY_PEOPLE, Made.GIVEN, facts=facts)
 
 
 def _words(series: Series, row: int) -> Iterator[Fact]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from computekit.records import Shown, records_of
 
+from compute.declared import parse_declared
 from compute.explain.readings import Told, reading_step, why_not
 from compute.explain.records import tellings
 from compute.explain.step import Made
@@ -117,6 +118,32 @@ def test_a_scale_register_is_told_with_its_word(read):
     said = facts(reading_step(told, series, 0, EVERYTHING))
     assert (said["words"], said["scale word"], said["scale register"]) == ("0000 0000 0000 0019", "0002", "3 4")
     assert said["words decode to"] == 2500
+
+
+def test_a_value_that_its_words_do_not_say_is_not_told_as_decoded(read):
+    told, series, _ = read({SLOTS[0]: 5})
+    step = reading_step(told, replace(series, value=series.value + 1), 0, EVERYTHING)
+    assert (step.made, step.value, facts(step)["words decode to"]) == (Made.GIVEN, Pair(6, 6), 5)
+    assert step.rule.text.startswith("not what the words say")
+
+
+@pytest.mark.parametrize("kind", ["register-reading", "meter-exchange"])
+def test_a_value_read_from_a_display_names_what_declares_it(read, declaration, kind):
+    noon_ms = midnight_ms(date(2026, 1, 1), ZoneInfo("Asia/Ulaanbaatar")) + 12 * 3_600_000
+    at_ms = noon_ms if kind == "register-reading" else noon_ms - 3 * 3_600_000
+    told, series, _ = read({at_ms + 1: 5, at_ms + 60_000: 6})
+    name, data = declaration(kind)
+    told = replace(told, declared=parse_declared({name: data}))
+    bare = replace(series, raw_text=("",) * len(series))
+    (_, by_people), later = (reading_step(told, bare, row, EVERYTHING).steps for row in (0, len(series) - 1))
+    assert by_people.kind == "declared"
+    assert facts(by_people)["sha256"] == told.declared[0].digest
+    assert (facts(by_people)["who"], facts(by_people)["source"]) == (
+        "A. Person, plant manager",
+        "log book, 2026-01-01, 12",
+    )
+    assert [step.kind for step in later] == ["record"]  # a minute later it is another value
+    assert len(reading_step(told, series, 0, EVERYTHING).steps) == 1  # words speak for themselves
 
 
 def test_why_a_reading_does_not_count_is_told(read):
