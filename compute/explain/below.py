@@ -3,10 +3,11 @@
 Records are read only for the readings of one hour, after it is known which ones they are.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from compute.declared import Declared
 from compute.engine import Workings
 from compute.explain.amounts import counted_step
 from compute.explain.ledger import Ledger, Link
@@ -62,7 +63,12 @@ class _Opened:
 
 
 def counted_steps(
-    workings: Workings, period_id: str, rules: Ruleset, question: Question, records: RecordsOf
+    workings: Workings,
+    period_id: str,
+    rules: Ruleset,
+    question: Question,
+    records: RecordsOf,
+    declared: Sequence[Declared],
 ) -> Mapping[Place, tuple[Step, ...]]:
     """Explain what was counted of each amount that was asked for, one step a vintage.
 
@@ -72,11 +78,12 @@ def counted_steps(
         rules: that it was computed with.
         question: how far down, and which way.
         records: where the evidence was collected from.
+        declared: the project's declared values.
     """
     wanted = [one for one in workings.measured if question.wants(one.spec.parameter, one.point)]
     opened = [_open(workings, one, period_id, rules, question.hour) for one in wanted]
     found = _records(opened, question.hour, records)
-    told = Told(workings.amended.project, workings.amended.evidence, found)
+    told = Told(workings.amended.project, workings.amended.evidence, found, tuple(declared))
     return {each.place: _steps(each, told, rules, question) for each in opened}
 
 

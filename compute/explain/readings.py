@@ -21,7 +21,7 @@ from metering.quality import Quality
 
 _DECODED = Rule("the words in the map's order, times the scale, to the nearest whole quantum, once", "contracts 1")
 _GIVEN = Rule("a reading without register words is taken as it was given", "contracts 3")
-_READ_BY_PEOPLE = Rule("somebody read it from the meter's display, and the operator signed it", "contracts 5")
+_READ_BY_PEOPLE = Rule("somebody read it from the display of the meter and declared it", "contracts 5")
 _CHANGED = Rule(
     "not what the words say: a declared value changed it, see the findings; else the record is wrong", "contracts 5"
 )

@@ -45,7 +45,7 @@ def explain(
         RecordError: when `records` gives bytes that are not a record.
     """
     workings = work_out(project, evidence, period, rules, declared=declared, held=held)
-    counted = counted_steps(workings, period.id, rules, question, records)
+    counted = counted_steps(workings, period.id, rules, question, records, declared)
     vintages = []
     for index, vintage in enumerate(workings.result.vintages):
         points = []
