@@ -25,6 +25,7 @@ BESIDE_IMPOSSIBLE = 11
 FROZEN = 12
 STATE_CHANGED = 13
 STATE_GAP = 14
+VALUE_GAP = 15
 
 DONE = 0
 OVERFLOW = -1
@@ -59,6 +60,7 @@ TEXTS: Mapping[int, tuple[str, str]] = MappingProxyType({
     ),
     STATE_CHANGED: ("state-changed", "the state changed between two samples, at an instant nobody saw"),
     STATE_GAP: ("state-unknown", "the state is not known at one end"),
+    VALUE_GAP: ("value-unknown", "the value is not known at one end, or samples are missing between"),
 })  # fmt: skip
 """Code and sentence of each pair that is not simply exact."""
 

@@ -1,4 +1,4 @@
-"""Counters that stand still although a power says they should not: pairs of a counter in, the same or wider ones out.
+"""The power that says whether a counter that stands still should have moved.
 
 A counter that stands still may be right: at night, or because its steps are coarse. So it is frozen only when another
 measurand of the same point shows that it should have moved by two of its steps, and only when that measurand says in
@@ -6,19 +6,17 @@ which direction. Where none is read, nothing is said (docs/faults.md).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 from types import MappingProxyType
 
 import numpy as np
 
-from compute import kernels
-from compute.intervals import QUANTA_DIVISORS, CounterReadings, Ints, Pairs
-from compute.project import PointSettings, ProjectSettings
+from compute.intervals import QUANTA_DIVISORS, Ints
+from compute.project import MeterSettings, PointSettings, ProjectSettings
 from compute.rulesets import Ruleset
-from compute.sources import declared_meter, poll_interval_ms, usable_rows
-from ingest.store.readings import Evidence
+from compute.sources import poll_interval_ms
 from ingest.store.series import Series
 from metering.measurands import measurand
 
@@ -34,71 +32,47 @@ POWERS: Mapping[str, tuple[str, str | None]] = MappingProxyType(
 _MOST_MW = 10**13  # of a larger rating no year fits into int64
 
 
-def widen_frozen(
-    readings: CounterReadings,
-    pairs: Pairs,
-    project: ProjectSettings,
-    evidence: Evidence,
-    counter: tuple[PointSettings, str],
-    rules: Ruleset,
-) -> Pairs:
-    """Widen what a frozen counter seems to say to [0, the most possible].
+@dataclass(frozen=True, slots=True)
+class PowerLaw:
+    """What holds of the power that should move a counter."""
 
-    Args:
-        readings: of the counter.
-        pairs: between its usable readings.
-        project: whose meters count.
-        evidence: where the power is looked up.
-        counter: the point and the measurand of the counter.
-        rules: the ruleset.
-    """
-    point, name = counter
-    if rules.frozen is None or name not in POWERS or point.rated_power_w is None:
-        return pairs
-    power, direction = POWERS[name]
-    series = evidence.series(point.id, power)
-    if len(series) < 2 or len(pairs.low) == 0:
-        return pairs
+    interval_ms: int
+    """Samples further apart do not follow each other [ms]."""
+    divisor: int
+    """How many mW × ms make one quantum of the counter."""
+    least_mw: int
+    """Less is none: below its starting current a meter shows power and counts none [mW]."""
+    most_mw: int
+    direction: str | None
+    """The orientation in which a positive power moves the counter; None = it has no sign."""
+    meters: tuple[MeterSettings, ...]
+
+    def numbers(self) -> Ints:
+        """As the kernels want it."""
+        return np.array([self.interval_ms, self.divisor, self.least_mw, self.most_mw], np.int64)
+
+
+def power_law(
+    project: ProjectSettings, point: PointSettings, counter: str, power: Series, rules: Ruleset
+) -> PowerLaw | None:
+    """Say what holds of the power that should move a counter; None when no rule asks or nothing can be said."""
+    if rules.frozen is None or point.rated_power_w is None or counter not in POWERS:
+        return None
     rated_mw = Fraction(point.rated_power_w) * 1000
-    least_mw = ceil(rated_mw * rules.frozen.least_power)
-    most_mw = min(floor(rated_mw * rules.rated_margin), _MOST_MW)
-    power_mw = _flowing(project, series, direction, least_mw, most_mw)
-    divisor = QUANTA_DIVISORS[measurand(name).quantum]
-    starts, ends = readings.time_ms[pairs.first], readings.time_ms[pairs.second]
-    before, after = (_energy_until(series, power_mw, divisor, instants) for instants in (starts, ends))
-    still = readings.value[pairs.first] == readings.value[pairs.second]
-    low, high, code = pairs.low.copy(), pairs.high.copy(), pairs.code.copy()
-    kernels.widen_frozen(
-        still.astype(np.uint8), ends - starts, after - before,
-        np.maximum(readings.step[pairs.first], readings.step[pairs.second]), rules.frozen.least_ms,
-        low, high, pairs.limit, code,
-    )  # fmt: skip
-    return replace(pairs, low=low, high=high, code=code)
+    return PowerLaw(
+        interval_ms=poll_interval_ms(power),
+        divisor=QUANTA_DIVISORS[measurand(counter).quantum],
+        least_mw=max(1, ceil(rated_mw * rules.frozen.least_power)),
+        most_mw=min(floor(rated_mw * rules.rated_margin), _MOST_MW),
+        direction=POWERS[counter][1],
+        meters=tuple(project.meters_of(point.id)),
+    )
 
 
-def _flowing(project: ProjectSettings, series: Series, direction: str | None, least_mw: int, most_mw: int) -> Ints:
-    # Power in the counter's direction [mW]; 0 where it is unknown, too little, or goes the other way.
-    usable = usable_rows(series, declared_meter(project, series)) == 1
-    signs = np.array([_sign(bound.register.orientation, direction) for bound in series.bindings], np.int64)
-    # The counter's rating bounds it before it is turned round: the least int64 has no positive twin.
-    power_mw = np.clip(series.value, -most_mw, most_mw) * signs[series.binding]
-    return np.asarray(np.where(usable & (power_mw >= least_mw), power_mw, 0), np.int64)
-
-
-def _sign(orientation: str | None, direction: str | None) -> int:
+def sign_of(orientation: str | None, direction: str | None) -> int:
+    """Say with which sign a power moves the counter; 0 when nobody knows."""
     if direction is None:
         return 1
     if orientation is None:
         return 0
     return 1 if orientation == direction else -1
-
-
-def _energy_until(series: Series, power_mw: Ints, divisor: int, instants: Ints) -> Ints:
-    # From each sample to the next, the lower of the two powers × time, when they follow each other [quanta].
-    span_ms = np.diff(series.time_ms)
-    least_mw = np.where(span_ms <= poll_interval_ms(series), np.minimum(power_mw[:-1], power_mw[1:]), 0)
-    whole, part = least_mw // divisor, least_mw % divisor
-    so_far = np.concatenate([np.zeros(1, np.int64), np.cumsum(whole * span_ms + part * span_ms // divisor)])
-    place = np.clip(np.searchsorted(series.time_ms, instants, side="right") - 1, 0, len(span_ms) - 1)
-    into_ms = np.clip(instants - series.time_ms[place], 0, span_ms[place])
-    return np.asarray(so_far[place] + whole[place] * into_ms + part[place] * into_ms // divisor, np.int64)

@@ -11,15 +11,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
-import numpy as np
-
 from compute.calibration import Late
 from compute.methodologies import Methodology, Monitored
 from compute.methodologies.shape import Factors
 from compute.result import Result, VintageResult
 from compute.segments import Hours
-from compute.track import Track
-from compute.vintages import Vintage
 from metering.interval import HOUR_MS, Interval
 
 
@@ -35,25 +31,6 @@ class HourResult:
     """Reference less project emissions less leakage."""
     input_digest: str
     """What the period was computed from."""
-
-
-def hours_of(track: Track, vintages: Sequence[Vintage]) -> Hours:
-    """Sum up a track by hour; a pair belongs to the hour (H, H + 1] and the vintage that its second reading lies in.
-
-    Args:
-        track: of one parameter at one point.
-        vintages: of the period; their edges divide hours.
-    """
-    pairs = track.timeline.pairs
-    ends = track.timeline.position_ms[pairs.second]
-    edges = np.array([vintages[0].interval.start_ms, *(vintage.interval.end_ms for vintage in vintages)], np.int64)
-    start_ms = edges[0] + (ends - edges[0] - 1) // HOUR_MS * HOUR_MS
-    part = np.searchsorted(edges, ends, side="left")
-    rows = np.flatnonzero(np.diff(start_ms, prepend=start_ms[:1] - 1) | np.diff(part, prepend=part[:1]))
-    if len(rows) == 0:
-        return Hours()
-    low, high = np.add.reduceat(pairs.low, rows), np.add.reduceat(pairs.high, rows)
-    return Hours(np.stack([start_ms[rows], part[rows], low, high, np.zeros(len(rows), np.int64)], axis=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,21 +7,20 @@ from fractions import Fraction
 import numpy as np
 
 from compute import codes
+from compute.amounts import VintageAmount, split
 from compute.calibration import Late, calibrated, moved
 from compute.calibration_by_vintage import calibrated_by_vintage
 from compute.completeness import completeness_findings, gap_blocks, monthly
-from compute.hours import hours_of
-from compute.judged import affected, load_of, record_of, seen_width
+from compute.judged import affected, load_of, presence, record_of, seen_width
 from compute.methodologies import Monitored
 from compute.pairs import Pair, total
 from compute.plausibility import load_judged
 from compute.project import MeterSettings, PointSettings
 from compute.result import Blocked, MonitoredValue, MonthValue, VintageValue
 from compute.segments import Hours
-from compute.sources import presence, refuse_unsorted, source_findings, words_text
+from compute.sources import refuse_unsorted, source_findings, words_text
 from compute.task import Task
 from compute.track import Track, believed_of, track_of
-from compute.vintages import VintageAmount, split
 from ingest.store.series import Series
 from metering.devicemap import Tier
 from metering.findings import Finding, Severity
@@ -77,7 +76,7 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
         refuse_unsorted(one)
     believed = believed_of(task, spec, point)
     track = track_of(task, spec, series, point)
-    splits = split(track.timeline, task.vintages)
+    splits = split(track.segment, track.law, task.vintages)
     per_unit = Fraction(1, spec.quanta_per_unit)
     amounts = tuple(part.amount.scaled(per_unit) for part in splits)
     seals = _calibrated(task, spec, point.id, track, amounts)
@@ -108,8 +107,8 @@ def measure(task: Task, spec: Monitored, point: PointSettings) -> Measured:
         tuple(blocked),
         amounts,
         tuple(per_unit * seen_width(track, vintage) for vintage in task.vintages),
-        per_unit * track.step,
-        hours_of(track, task.vintages),
+        per_unit * track.segment.step,
+        track.segment.hours,
         seals.late,
         seals.amounts,
     )
@@ -160,22 +159,22 @@ def _map_blocks(task: Task, series: tuple[Series, ...]) -> Iterator[Blocked]:
 
 def _pair_findings(task: Task, spec: Monitored, series: Series, track: Track) -> Iterator[Finding]:
     # The words of a counter only: a state may be that of several registers, which its samples name.
-    rows = np.flatnonzero(track.usable) if task.rules.shows_words and spec.kind == "counter" else None
-    pairs = track.timeline.pairs
-    stands_ms = track.timeline.position_ms
-    starts, ends = stands_ms[pairs.first], stands_ms[pairs.second]
+    shows_words = task.rules.shows_words and spec.kind == "counter"
+    marks = track.segment.marks
+    starts, ends = marks.earlier_ms, marks.later_ms
     inside = (starts < task.span.end_ms) & (ends > task.span.start_ms)
     for code, (name, text) in codes.TEXTS.items():
-        found = np.flatnonzero(inside & (pairs.code == code))
+        found = np.flatnonzero(inside & (marks.code == code))
         if len(found) == 0:
             continue
         evidence = {"pairs": str(len(found))}
         for index in found[:_SHOWN_PAIRS]:
-            ends_of = [int(pairs.first[index]), int(pairs.second[index])]
-            words = ["", ""] if rows is None else [words_text(series, int(rows[row])) for row in ends_of]
-            shown = " → ".join(f"{int(track.values[row])}{text}" for row, text in zip(ends_of, words, strict=True))
+            slots = int(marks.earlier_slot_ms[index]), int(marks.later_slot_ms[index])
+            values = int(marks.earlier_value[index]), int(marks.later_value[index])
+            words = [words_text(series, int(np.searchsorted(series.time_ms, slot))) for slot in slots if shows_words]
+            shown = " → ".join(f"{value}{text}" for value, text in zip(values, words or ["", ""], strict=True))
             evidence[f"{int(starts[index])}..{int(ends[index])} ms"] = (
-                f"{shown}, counted as [{int(pairs.low[index])}, {int(pairs.high[index])}]"
+                f"{shown}, counted as [{int(marks.low[index])}, {int(marks.high[index])}]"
             )
         yield Finding(
             code=name,
@@ -212,7 +211,7 @@ def _row(
     months: tuple[MonthValue, ...],
 ) -> MonitoredValue:
     whole = total(amounts)
-    present = presence(track.time_ms, track.usable, track.interval_ms, task.span)
+    present = presence(track, task.span)
     doubtful_ms = min(sum(part.doubtful_ms for part in splits), task.span.length_ms)
     meters = task.project.meters_of(point)
     return MonitoredValue(

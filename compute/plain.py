@@ -1,20 +1,30 @@
 """The kernels again, in plain Python with unbounded integers: written from the rules and easy to read.
 
-Same names, same arguments, same answers as `compute.kernels`; a test holds the two bit-equal. Nothing runs on it.
+Same arguments, same answers as `compute.kernels`; a test holds the two bit-equal. Nothing runs on it.
 """
 
-from collections.abc import MutableSequence, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from itertools import groupby, pairwise
-from math import floor
+from itertools import pairwise
+from math import ceil as ceiling
+from math import floor, frexp, ldexp
+
+import numpy as np
 
 from compute import codes
+from compute import layout as at
+from compute.arrays import Answer, Columns, Ints, Tables
 
 _INT64_MAX = 2**63 - 1
+Reading = tuple[int, int, int, int, int, int]
+
+
+class _TooMuchError(Exception):
+    pass
 
 
 def possible_amount(span_ms: int, rate_num: int, rate_den: int, step: int) -> int:
-    """As `kernels.possible_amount`; the limit of a quarter of int64 keeps every later sum and difference in range."""
+    """As `kernels.rule.possible_amount`; a quarter of int64 keeps every later sum and difference in range."""
     whole, part = divmod(rate_num, rate_den)
     quarter = _INT64_MAX // 4
     if span_ms > 0 and (whole > quarter // span_ms or part > quarter // (span_ms // rate_den + 1)):
@@ -43,141 +53,181 @@ def _judge(earlier: int, later: int, most: int, modulus: int, resettable: bool, 
     return gain, most, codes.RESET_NOT_EXCLUDED
 
 
-def counter_pairs(  # noqa: PLR0913, PLR0917 - as in kernels
-    time_ms: Sequence[int],
-    request_ms: Sequence[int],
-    answer_ms: Sequence[int],
-    value: Sequence[int],
-    step: Sequence[int],
-    epoch: Sequence[int],
-    usable: Sequence[int],
-    rate_num: int,
-    rate_den: int,
-    modulus: int,
-    resettable: bool,
-    nonvolatile_ms: int,
-    interval_ms: int,
-    first: MutableSequence[int],
-    second: MutableSequence[int],
-    low: MutableSequence[int],
-    high: MutableSequence[int],
-    limit: MutableSequence[int],
-    code: MutableSequence[int],
-) -> int:
-    """As `kernels.counter_pairs`."""
-    kept = [index for index in range(len(time_ms)) if usable[index]]
-    rows: list[tuple[int, int, int, int, int, int]] = []
-    for i, j in pairwise(kept):
-        answered_apart_ms = int(answer_ms[j]) - int(answer_ms[i])
-        longest_apart_ms = int(answer_ms[j]) - int(request_ms[i])
-        span_ms = longest_apart_ms if answered_apart_ms > 0 else int(time_ms[j]) - int(time_ms[i])
-        coarser = max(int(step[i]), int(step[j]))
-        most = possible_amount(span_ms, rate_num, rate_den, coarser)
-        has_gap = 0 < interval_ms < int(time_ms[j]) - int(time_ms[i])
-        is_asked = nonvolatile_ms > 0 and (has_gap or value[j] < value[i])
-        not_saved = possible_amount(nonvolatile_ms, rate_num, rate_den, coarser) if is_asked else 0
-        if codes.OVERFLOW in {most, not_saved}:
-            return codes.OVERFLOW
-        if epoch[i] != epoch[j]:
-            verdict = 0, most, codes.METER_CHANGED
-        elif answered_apart_ms <= 0:
-            verdict = 0, most, codes.CLOCK_ORDER
-        else:
-            verdict = _judge(int(value[i]), int(value[j]), most, modulus, resettable, not_saved)
-            if not_saved > 0 and has_gap and verdict[2] in {codes.EXACT, codes.ROLLOVER}:
-                verdict = verdict[0], min(most, verdict[0] + not_saved), codes.NOT_SAVED
-            elif verdict[2] == codes.EXACT and j > i + 1:
-                verdict = verdict[0], verdict[1], codes.BRIDGED
-        rows.append((i, j, verdict[0], verdict[1], most, verdict[2]))
-    for k, (i, j, lowest, highest, most, why) in enumerate(rows):
-        first[k], second[k], low[k], high[k], limit[k], code[k] = i, j, lowest, highest, most, why
-    widen_beside(len(rows), low, high, limit, code)
-    return len(rows)
+def _most(span_ms: int, step: int, law: Sequence[int]) -> int:
+    most = possible_amount(span_ms, law[at.RATE_NUM], law[at.RATE_DEN], step)
+    if most == codes.OVERFLOW:
+        raise _TooMuchError
+    return most
 
 
-def widen_beside(
-    count: int,
-    low: MutableSequence[int],
-    high: MutableSequence[int],
-    limit: Sequence[int],
-    code: MutableSequence[int],
-) -> int:
-    """As `kernels.widen_beside`."""
-    impossible = {codes.RESET, codes.STEPPED_BACK, codes.SPIKE, codes.ROLLOVER_UNPROVED}
-    touched = {codes.EXACT, codes.ROLLOVER, codes.BRIDGED, codes.RESET_NOT_EXCLUDED, codes.NOT_SAVED}
-    before = [code[k] in impossible for k in range(count)]
-    for k in range(count):
-        neighbours = before[max(k - 1, 0) : k] + before[k + 1 : k + 2]
-        if code[k] in touched and any(neighbours):
-            low[k], high[k], code[k] = 0, limit[k], codes.BESIDE_IMPOSSIBLE
-    return codes.DONE
+def _pair(earlier: Reading, later: Reading, changed: bool, skipped: bool, law: Sequence[int]) -> list[int]:
+    stands, slot, asked, answered, value, step = earlier
+    later_stands, later_slot, _, later_answered, later_value, later_step = later
+    ordered = later_answered > answered
+    coarser, apart_ms = max(step, later_step), later_slot - slot
+    most = _most(later_answered - asked if ordered else apart_ms, coarser, law)
+    has_gap = 0 < law[at.INTERVAL_MS] < apart_ms
+    is_asked = law[at.NONVOLATILE_MS] > 0 and (has_gap or later_value < value)
+    not_saved = _most(law[at.NONVOLATILE_MS], coarser, law) if is_asked else 0
+    if changed:
+        verdict = 0, most, codes.METER_CHANGED
+    elif not ordered:
+        verdict = 0, most, codes.CLOCK_ORDER
+    else:
+        verdict = _judge(value, later_value, most, law[at.MODULUS], bool(law[at.RESETTABLE]), not_saved)
+        if not_saved > 0 and has_gap and verdict[2] in {codes.EXACT, codes.ROLLOVER}:
+            verdict = verdict[0], min(most, verdict[0] + not_saved), codes.NOT_SAVED
+        elif verdict[2] == codes.EXACT and (skipped or has_gap):
+            verdict = verdict[0], verdict[1], codes.BRIDGED
+    low, high, code = verdict
+    return [stands, later_stands, slot, later_slot, value, later_value, low, high, most, code, at.NOWHERE, 0]
 
 
-def widen_frozen(  # noqa: PLR0913, PLR0917 - as in kernels
-    still: Sequence[int],
-    span_ms: Sequence[int],
-    expected: Sequence[int],
-    step: Sequence[int],
-    least_ms: int,
-    low: MutableSequence[int],
-    high: MutableSequence[int],
-    limit: Sequence[int],
-    code: MutableSequence[int],
-) -> int:
-    """As `kernels.widen_frozen`."""
-    possible = {codes.EXACT, codes.ROLLOVER, codes.BRIDGED, codes.RESET_NOT_EXCLUDED, codes.NOT_SAVED}
-    for stood, group in groupby(range(len(still)), key=lambda k: bool(still[k])):
-        places = list(group)
-        long_enough = sum(int(span_ms[k]) for k in places) >= least_ms
-        missing = sum(int(expected[k]) for k in places) >= 2 * max(int(step[k]) for k in places)
-        if stood and long_enough and missing:
-            for k in [*places, places[-1] + 1]:
-                if k < len(still) and code[k] in possible:
-                    low[k], high[k], code[k] = 0, limit[k], codes.FROZEN
-    return codes.DONE
+def _readings(columns: Columns, tables: Tables, tolerance_ms: int) -> list[tuple[int, int, Reading | None]]:
+    """For each row its key, its place, and its reading when it counts."""
+    time_ms, value, quality, sent_ms, received_ms, synced, binding, steps = (column.tolist() for column in columns)
+    bound, ones, keys, breaks = (table.tolist() for table in tables)
+    rows: list[tuple[int, int, Reading | None]] = []
+    for k, slot in enumerate(time_ms):
+        key = keys[sum(edge <= slot for edge in breaks)][binding[k]]
+        reading = None
+        if quality[k] == 0 and synced[k] and key >= 0:
+            step, digits = bound[binding[k]]
+            if step == at.STEP_IN_COLUMN:
+                step = steps[k]
+            elif step == at.STEP_OF_FLOAT:
+                one = ones[binding[k]]
+                step = ceiling(one * ldexp(1.0, frexp(abs(float(value[k])) / one)[1] - digits))
+            answered = received_ms[k]
+            stands = slot if abs(answered - slot) <= tolerance_ms else answered
+            reading = (stands, slot, min(sent_ms[k], answered), answered, value[k], step)
+        rows.append((key, k, reading))
+    return rows
 
 
-def state_pairs(
-    time_ms: Sequence[int],
-    state: Sequence[int],
-    longest_ms: int,
-    low: MutableSequence[int],
-    high: MutableSequence[int],
-    code: MutableSequence[int],
-) -> int:
-    """As `kernels.state_pairs`."""
-    for k in range(len(time_ms) - 1):
-        span_ms = int(time_ms[k + 1]) - int(time_ms[k])
-        ends = (state[k], state[k + 1])
-        follows = longest_ms <= 0 or span_ms <= longest_ms
-        if not follows or -1 in ends:
-            low[k], high[k], code[k] = 0, span_ms, codes.STATE_GAP
-        elif ends == (1, 1):
-            low[k], high[k], code[k] = span_ms, span_ms, codes.EXACT
-        elif ends == (0, 0):
-            low[k], high[k], code[k] = 0, 0, codes.EXACT
-        else:
-            low[k], high[k], code[k] = 0, span_ms, codes.STATE_CHANGED
-    return max(len(time_ms) - 1, 0)
+class _Tables:
+    """Hours and marks, filled pair by pair."""
+
+    def __init__(self, law: Sequence[int], edges: Sequence[int]) -> None:
+        self._origin_ms, self._edges = law[at.ORIGIN_MS], edges
+        self._hours: dict[tuple[int, int], list[int]] = {}
+        self._marks: list[list[int]] = []
+
+    def _row(self, instant_ms: int, part: int) -> list[int]:
+        start_ms = self._origin_ms + (instant_ms - self._origin_ms) // at.HOUR_MS * at.HOUR_MS
+        return self._hours.setdefault((start_ms, part), [0, 0, 0])
+
+    def count(self, slot_ms: int) -> None:
+        self._row(slot_ms, sum(edge <= slot_ms for edge in self._edges))[2] += 1
+
+    def keep(self, row: list[int]) -> None:
+        earlier_ms, later_ms = row[:2]
+        sums = self._row(later_ms - 1, sum(edge < later_ms for edge in self._edges))
+        sums[0] += row[at.LOW]
+        sums[1] += row[at.HIGH]
+        if sums[1] > _INT64_MAX:
+            raise _TooMuchError
+        from_ms, to_ms = sorted((earlier_ms, later_ms))
+        at_edge = any(from_ms <= edge <= to_ms for edge in self._edges)
+        if row[at.CODE] != codes.EXACT or at_edge or later_ms - earlier_ms > at.DAY_MS:
+            self._marks.append(row)
+
+    def tables(self) -> tuple[Ints, Ints]:
+        hours = [[*key, *sums] for key, sums in sorted(self._hours.items())]
+        return (
+            np.array(hours, np.int64).reshape(-1, at.HOUR_COLUMNS),
+            np.array(self._marks, np.int64).reshape(-1, at.MARK_COLUMNS),
+        )
 
 
-def hour_sums(
-    second_ms: Sequence[int],
-    low: Sequence[int],
-    high: Sequence[int],
-    origin_ms: int,
-    hour: MutableSequence[int],
-    low_sum: MutableSequence[int],
-    high_sum: MutableSequence[int],
-) -> int:
-    """As `kernels.hour_sums`."""
-    sums: dict[int, tuple[int, int]] = {}
-    for instant, lowest, highest in zip(second_ms, low, high, strict=True):
-        number = (int(instant) - origin_ms - 1) // 3_600_000
-        so_far = sums.get(number, (0, 0))
-        sums[number] = so_far[0] + int(lowest), so_far[1] + int(highest)
-        if sums[number][1] > _INT64_MAX:
-            return codes.OVERFLOW
-    for k, (number, (lowest, highest)) in enumerate(sums.items()):
-        hour[k], low_sum[k], high_sum[k] = number, lowest, highest
-    return len(sums)
+def _runs(readings: list[Reading], rows: list[list[int]]) -> list[list[int]]:
+    """Every stretch of readings that show the same, as the kernels write it."""
+    runs, start = [], 0
+    while start < len(rows):
+        end = start
+        while end < len(rows) and rows[end][at.CODE] <= codes.LAST_POSSIBLE and _same(rows[end]):
+            end += 1
+        if end > start:
+            ended = end < len(rows)
+            ender = readings[end + 1] if ended else (0,) * at.READING_COLUMNS
+            taken = ended and rows[end][at.CODE] <= codes.LAST_POSSIBLE
+            coarsest = max(reading[at.STEP] for reading in readings[start : end + 1])
+            runs.append([*readings[start], *readings[end], *ender, int(ended), int(taken), coarsest])
+        start = max(end, start + 1)
+    return runs
+
+
+def _same(row: list[int]) -> bool:
+    return row[at.EARLIER_VALUE] == row[at.LATER_VALUE]
+
+
+def _widened_beside(rows: list[list[int]]) -> list[list[int]]:
+    impossible = [codes.RESET <= row[at.CODE] <= codes.LAST_IMPOSSIBLE for row in rows]
+    widened = [[*row] for row in rows]
+    for k, row in enumerate(widened):
+        beside = impossible[max(k - 1, 0) : k] + impossible[k + 1 : k + 2]
+        if row[at.CODE] <= codes.LAST_POSSIBLE and any(beside):
+            row[at.LOW], row[at.HIGH], row[at.CODE] = 0, row[at.LIMIT], codes.BESIDE_IMPOSSIBLE
+    return widened
+
+
+def counter_segment(columns: Columns, tables: Tables, law: Ints, edges: Ints) -> Answer:
+    """As `kernels.counter.counter_segment`."""
+    try:
+        return _counter_segment(columns, tables, law.tolist(), edges.tolist())
+    except _TooMuchError:
+        none = np.empty((0, 0), np.int64)
+        return codes.OVERFLOW, none, none, none, none
+
+
+def _counter_segment(columns: Columns, tables: Tables, law: list[int], edges: list[int]) -> Answer:
+    rows = _readings(columns, tables, law[at.TOLERANCE_MS])
+    counting = [(k, reading) for _, k, reading in rows if reading is not None]
+    keys = [key for key, _, _ in rows]
+    readings = [reading for _, reading in counting]
+    pairs = []
+    for (i, earlier), (j, later) in pairwise(counting):
+        changed = any(before != behind for before, behind in pairwise(keys[i : j + 1]))
+        pairs.append(_pair(earlier, later, changed, j > i + 1, law))
+    for before, row in pairwise(pairs):
+        row[at.PREVIOUS_MS], row[at.PREVIOUS_VALUE] = before[at.EARLIER_MS], before[at.EARLIER_VALUE]
+    runs = _runs(readings, pairs) if law[at.STILL_MS] > 0 else []
+    pairs = _widened_beside(pairs)
+    kept = _Tables(law, edges)
+    for reading in readings:
+        kept.count(reading[at.SLOT])
+    for row in pairs:
+        kept.keep(row)
+    between = [
+        run for run in runs
+        if run[at.RUN_ENDED] and run[at.SLOT] != readings[0][at.SLOT]
+        and run[at.RUN_TO + at.SLOT] - run[at.SLOT] >= law[at.STILL_MS]
+    ]  # fmt: skip
+    table = np.array(between, np.int64).reshape(-1, at.RUN_COLUMNS)
+    return codes.DONE, _ends(keys, counting, pairs, runs), *kept.tables(), table
+
+
+def _ends(keys: list[int], counting: list[tuple[int, Reading]], pairs: list[list[int]], runs: list[list[int]]) -> Ints:
+    ends = np.zeros(at.STATE_COLUMNS, np.int64)
+    ends[at.S_ROWS] = len(keys)
+    if keys:
+        ends[at.S_OPEN_KEY], ends[at.S_KEY] = keys[0], keys[-1]
+    first, last = (counting[0][0], counting[-1][0]) if counting else (len(keys), 0)
+    changes = [k for k in range(1, len(keys)) if keys[k] != keys[k - 1]]
+    ends[at.S_CHANGED] = any(k > last for k in changes)
+    ends[at.S_SKIPPED] = bool(keys) and (not counting or last < len(keys) - 1)
+    ends[at.S_HEAD + at.PREVIOUS_MS] = at.NOWHERE
+    if not counting:
+        return ends
+    ends[at.S_HAS], ends[at.S_USABLE], ends[at.S_PAIRS] = 1, len(counting), len(pairs)
+    ends[at.S_HEAD_CHANGED], ends[at.S_HEAD_SKIPPED] = any(k <= first for k in changes), first > 0
+    ends[at.S_STEP] = max(reading[at.STEP] for _, reading in counting)
+    ends[at.S_FIRST : at.S_LAST], ends[at.S_LAST : at.S_HEAD] = counting[0][1], counting[-1][1]
+    if pairs:
+        ends[at.S_HEAD : at.S_TAIL], ends[at.S_TAIL : at.S_HEAD_RUN] = pairs[0], pairs[-1]
+    for run in runs:
+        if run[at.SLOT] == counting[0][1][at.SLOT]:
+            ends[at.S_HEAD_RUN : at.S_TAIL_RUN] = run
+        if not run[at.RUN_ENDED]:
+            ends[at.S_TAIL_RUN :] = run
+    return ends

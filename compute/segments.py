@@ -5,18 +5,31 @@ pairs telescope and are nowhere kept one by one, so a month is kilobytes. What s
 completeness, calibration, findings, hourly results) works on segments alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from compute import layout as at
+from compute.arrays import Ints
+from compute.errors import AmountOverflowError
 from compute.pairs import Pair
 from metering.interval import Interval
 
-Ints = NDArray[np.int64]
-
-NOWHERE = -(2**63)
+NOWHERE = at.NOWHERE
 """In the place of an instant: there is none."""
+_MOST = float(2**63)
+
+
+def has_run(ends: Ints, place: int) -> bool:
+    """Say whether a counter stood still at an end of its stretch: `S_HEAD_RUN` or `S_TAIL_RUN`."""
+    return bool(ends[place + at.RUN_FROM + at.SLOT] != ends[place + at.RUN_TO + at.SLOT])
+
+
+def exact_sum(amounts: Ints) -> int:
+    """Add int64 amounts up without ever overflowing: the halves are summed apart [the unit of the amounts]."""
+    return (int(np.sum(amounts >> 32)) << 32) + int(np.sum(amounts & 0xFFFFFFFF))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +48,6 @@ class Reading:
     """One register step [quanta]."""
 
 
-HOUR_COLUMNS = 5
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Hours:
     """Amounts an hour: one row for each hour that has something, in order; an hour that an edge divides has two.
@@ -45,7 +55,7 @@ class Hours:
     A pair belongs to the hour (H, H + 1] that its second reading's position lies in.
     """
 
-    table: Ints = field(default_factory=lambda: np.empty((0, HOUR_COLUMNS), np.int64))
+    table: Ints = field(default_factory=lambda: np.empty((0, at.HOUR_COLUMNS), np.int64))
     """Rows × the columns below."""
 
     def __len__(self) -> int:
@@ -78,9 +88,6 @@ class Hours:
         return self.table[:, 4]
 
 
-MARK_COLUMNS = 12
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Marks:
     """Every pair that is not simply exact, that touches an edge, or whose readings are more than 24 h apart; in order.
@@ -89,7 +96,7 @@ class Marks:
     mark, from the reading where it began to the one that ends it.
     """
 
-    table: Ints = field(default_factory=lambda: np.empty((0, MARK_COLUMNS), np.int64))
+    table: Ints = field(default_factory=lambda: np.empty((0, at.MARK_COLUMNS), np.int64))
     """Rows × the columns below."""
 
     def __len__(self) -> int:
@@ -161,15 +168,67 @@ class Marks:
 class Segment:
     """What a stretch of readings amounts to."""
 
-    first: Reading | None = None
-    """The first reading that counts; of a state the first sample, known or not."""
-    last: Reading | None = None
-    usable: int = 0
-    """How many readings count."""
-    step: int = 0
-    """The largest register step [quanta]."""
     hours: Hours = field(default_factory=Hours)
     marks: Marks = field(default_factory=Marks)
+    ends: Ints = field(default_factory=lambda: np.zeros(at.STATE_COLUMNS, np.int64))
+    """What a neighbour may still change, and what it needs to know; see `compute.layout`."""
+    frozen: Ints = field(default_factory=lambda: np.empty((0, at.RUN_COLUMNS), np.int64))
+    """Stretches in which a counter stood still and should not have; `settled` lets them count."""
+    flows: Ints = field(default_factory=lambda: np.zeros((4, at.FLOW_COLUMNS), np.int64))
+    """What the power says of the time before the first reading, of the still stretch that begins there, of the one
+    that ends with the last reading, and of the time behind it."""
+
+    @property
+    def first(self) -> Reading | None:
+        """The first reading that counts; of a state the first sample, known or not."""
+        return self._reading(at.S_FIRST)
+
+    @property
+    def last(self) -> Reading | None:
+        """The last reading that counts; of a state the last sample, known or not."""
+        return self._reading(at.S_LAST)
+
+    @property
+    def usable(self) -> int:
+        """How many readings count."""
+        return int(self.ends[at.S_USABLE])
+
+    @property
+    def step(self) -> int:
+        """The largest register step [quanta]."""
+        return int(self.ends[at.S_STEP])
+
+    @property
+    def tail(self) -> Marks:
+        """The last pair, whether it is a mark or not; no row when there is none."""
+        return Marks(self.ends[None, at.S_TAIL : at.S_TAIL + at.MARK_COLUMNS][: min(1, int(self.ends[at.S_PAIRS]))])
+
+    def _reading(self, place: int) -> Reading | None:
+        if not self.ends[at.S_HAS]:
+            return None
+        return Reading(*self.ends[place : place + at.READING_COLUMNS].tolist())
+
+
+EMPTY = Segment()
+"""No readings at all: joined to a segment it changes nothing."""
+
+
+def touching_hours(segment: Segment, span: Interval, interval_ms: int = 0) -> NDArray[np.bool_]:
+    """The rows of hours that hold every pair that touches a span of time.
+
+    Args:
+        segment: of one parameter.
+        span: the time.
+        interval_ms: from one due slot to the next [ms]; where the span ends with a slot, an exact pair does too.
+    """
+    hours, marks = segment.hours, segment.marks
+    # A pair lies in the hour of its later reading: of a mark, which may be long, or of the first reading behind.
+    begun = marks.later_ms[(marks.earlier_ms < span.end_ms) & (marks.later_ms > span.start_ms)]
+    last_ms = max(span.end_ms, int(np.max(begun, initial=span.end_ms)))
+    behind = hours.start_ms[hours.start_ms >= span.end_ms]
+    if len(behind) and (interval_ms == 0 or span.end_ms % interval_ms):
+        last_ms = max(last_ms, int(behind[0]) + 1)
+    return np.asarray((hours.start_ms < last_ms) & (hours.start_ms + at.HOUR_MS > span.start_ms), np.bool_)
 
 
 def touching(segment: Segment, span: Interval) -> Pair:
@@ -179,4 +238,28 @@ def touching(segment: Segment, span: Interval) -> Pair:
         segment: of one parameter.
         span: the time.
     """
-    raise NotImplementedError  # filled with the kernels
+    rows = touching_hours(segment, span)
+    return Pair(exact_sum(segment.hours.low[rows]), exact_sum(segment.hours.high[rows]))
+
+
+def merged(tables: Sequence[Ints]) -> Hours:
+    """Add hours up, row by row.
+
+    Args:
+        tables: rows of hours, in any order; a row may also take something away.
+
+    Raises:
+        AmountOverflowError: when int64 cannot hold an hour.
+    """
+    rows = np.concatenate(tables)
+    order = np.lexsort((rows[:, at.PART], rows[:, at.START_MS]))
+    rows = rows[order]
+    if len(rows) == 0:
+        return Hours()
+    new = np.any(np.diff(rows[:, : at.HOUR_LOW], axis=0, prepend=rows[:1, : at.HOUR_LOW] - 1) != 0, axis=1)
+    starts = np.flatnonzero(new)
+    if np.any(np.add.reduceat(rows[:, at.HOUR_HIGH].astype(np.float64), starts) >= _MOST):
+        raise AmountOverflowError("the amount of an hour is more than int64 holds; check rated_power_w")
+    table = rows[starts]
+    table[:, at.HOUR_LOW :] = np.add.reduceat(rows[:, at.HOUR_LOW :], starts)
+    return Hours(table)

@@ -5,9 +5,8 @@ A reading counts when its quality is ok, the gateway's clock was synchronised, a
 longer.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from math import ceil
 
 import numpy as np
@@ -30,7 +29,7 @@ _SHOWN_SPANS = 10  # in a finding's evidence; the count says how many readings t
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What a state was sampled from: 1 in the state, 0 not in it, -1 unknown. Arrays of one length, by slot."""
+    """What was sampled: 1 in the state, 0 not in it, or a power [mW]; -1 unknown. Arrays of one length, by slot."""
 
     time_ms: Ints
     answer_ms: Ints
@@ -53,23 +52,6 @@ class Believed:
 EVERYTHING = Believed()
 
 
-@dataclass(frozen=True, slots=True)
-class Presence:
-    """How complete a series is in an interval."""
-
-    due: int
-    """Slots that the poll interval asks for."""
-    usable: int
-    """Slots with a reading that may count."""
-    longest_gap_ms: int
-    """The longest stretch without such a reading [ms]; 0 when no slot is missing."""
-
-    @property
-    def coverage(self) -> Fraction:
-        """Usable among due, at most 1."""
-        return min(Fraction(self.usable, self.due), Fraction(1)) if self.due else Fraction(0)
-
-
 def declared_meter(project: ProjectSettings, series: Series) -> Ints:
     """For each row, the place of its meter among the point's declared meters, or `NOWHERE` when it is another."""
     placed = np.full(len(series), NOWHERE, np.int64)
@@ -78,7 +60,7 @@ def declared_meter(project: ProjectSettings, series: Series) -> Ints:
         stood = series.time_ms >= start_ms
         if end_ms is not None:
             stood &= series.time_ms < end_ms
-        same = np.array([_is(bound, meter) for bound in series.bindings], np.bool_)
+        same = np.array([is_meter(bound, meter) for bound in series.bindings], np.bool_)
         placed[stood & same[series.binding]] = index
     return placed
 
@@ -90,7 +72,8 @@ def installed_ms(meter: MeterSettings) -> tuple[int, int | None]:
     return start_ms, None if until is None else int(until.timestamp() * 1000)
 
 
-def _is(bound: Binding, meter: MeterSettings) -> bool:
+def is_meter(bound: Binding, meter: MeterSettings) -> bool:
+    """Say whether a binding reads a declared meter."""
     seen = bound.meter
     return (seen.make, seen.model, seen.serial) == (meter.make, meter.model, meter.serial)
 
@@ -134,7 +117,7 @@ def counter_readings(project: ProjectSettings, series: Series, *, supply_loss: b
         step=_steps(series),
         epoch=_epochs(series, placed, registers),
         usable=usable_rows(series, placed),
-        modulus=_modulus(registers),
+        modulus=counter_modulus(registers),
         resettable=any(register.reset_source is None for register in registers),
         nonvolatile_ms=1000 * max((each.register.nonvolatile_s or 0 for each in series.bindings), default=0)
         if supply_loss
@@ -151,8 +134,9 @@ def _epochs(series: Series, placed: Ints, registers: list[Register]) -> Ints:
     return np.cumsum(changed, dtype=np.int64)
 
 
-def _modulus(registers: list[Register]) -> int:
-    # In quanta, and only when all readings agree on it: a scale register would change it with every reading.
+def counter_modulus(registers: Sequence[Register]) -> int:
+    """Say where a counter wraps [quanta]; 0 = unknown."""
+    # Only when all readings agree on it: a scale register would change it with every reading.
     moduli = {
         None if register.modulus is None or register.scale_register is not None
         else register.modulus * register.scale * register.measurand.quanta_per_unit
@@ -191,6 +175,13 @@ def running_samples(project: ProjectSettings, series: Series, believed: Believed
     """Make the samples of a status: 1 = running."""
     usable = _known(project, series, believed)
     state = np.where(usable, (series.value == 1).astype(np.int64), np.int64(-1))
+    return Samples(series.time_ms, series.received_ms, state, poll_interval_ms(series))
+
+
+def power_samples(project: ProjectSettings, series: Series, believed: Believed = EVERYTHING) -> Samples:
+    """Make the samples of a power [mW]; below 0 where it is not known or not believed."""
+    usable = _known(project, series, believed) & (series.value >= 0)
+    state = np.where(usable, series.value, np.int64(-1))
     return Samples(series.time_ms, series.received_ms, state, poll_interval_ms(series))
 
 
@@ -260,22 +251,6 @@ def frozen_rows(series: Series, rule: FrozenVoltage | None) -> NDArray[np.bool_]
 def poll_interval_ms(series: Series) -> int:
     """The longest time from one due slot to the next [ms]; 0 when nothing was ever read."""
     return max((bound.interval_ms for bound in series.bindings), default=0)
-
-
-def presence(time_ms: Ints, usable: NDArray[np.bool_], interval_ms: int, span: Interval) -> Presence:
-    """Say how complete a series is in an interval, whose end counts as a slot of the next.
-
-    Args:
-        time_ms: the slots [ms].
-        usable: which of them have a reading that may count.
-        interval_ms: from one due slot to the next [ms]; 0 = nothing was ever read.
-        span: the interval.
-    """
-    due = -(-span.length_ms // interval_ms) if interval_ms else 0
-    inside = usable & (time_ms >= span.start_ms) & (time_ms < span.end_ms)
-    edges = np.concatenate([[span.start_ms], time_ms[inside], [span.end_ms]])
-    longest_ms = int(np.max(np.diff(edges)))
-    return Presence(due, int(np.sum(inside)), longest_ms if longest_ms > interval_ms else 0)
 
 
 def source_findings(

@@ -9,82 +9,95 @@ from math import floor
 
 import numpy as np
 
+from compute.amounts import cuts_of
 from compute.errors import ProjectError
-from compute.frozen import widen_frozen
-from compute.intervals import Ints, Pairs, counter_pairs, rate_of, state_pairs
+from compute.frozen import POWERS
+from compute.intervals import Rate
+from compute.joining import settled
+from compute.law import Cuts, Law, counter_law
+from compute.measured import counter_segment, sample_segment
 from compute.methodologies import Monitored
 from compute.project import PointSettings
+from compute.segments import Marks, Segment
 from compute.sources import (
     EVERYTHING,
     Believed,
     Samples,
-    counter_readings,
     energised_samples,
-    poll_interval_ms,
+    power_samples,
     running_samples,
 )
 from compute.task import Task
-from compute.vintages import Timeline, confirmations, position
 from ingest.store.series import Series
+from metering.interval import Interval
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A timeline with what the report needs: all due slots, which of them count, and the readings pairs point at."""
+    """What was measured, and by which law."""
 
-    timeline: Timeline
-    time_ms: Ints
-    usable: np.typing.NDArray[np.bool_]
-    interval_ms: int
-    values: Ints
-    step: int = 0
-    """The largest step of a counter's register [quanta]."""
+    segment: Segment
+    """All of it, with the stretches in which a counter was frozen."""
+    read: Segment
+    """The same without them: what was read, whatever it proves."""
+    law: Law
 
 
 def track_of(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> Track:
-    """Turn the readings of a parameter into pairs.
+    """Measure the readings of a parameter.
 
     Raises:
         ProjectError: when the point lacks a rating.
         AmountOverflowError: when int64 cannot hold an amount.
     """
+    return _measured(task, spec, series, point, cuts_of(task.vintages, task.tolerance_ms))
+
+
+def pairs_in(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings, span: Interval) -> Marks:
+    """Give every pair that touches a short span of time, exact ones too.
+
+    The readings are measured again with an edge at each of them, for at an edge every pair is kept.
+
+    Raises:
+        ProjectError: when the point lacks a rating.
+        AmountOverflowError: when int64 cannot hold an amount.
+    """
+    stands = np.concatenate([column for one in series for column in (one.time_ms, one.received_ms)])
+    inside = stands[(stands >= span.start_ms) & (stands <= span.end_ms)]
+    cuts = cuts_of(task.vintages, task.tolerance_ms)
+    cuts = replace(cuts, edges=tuple(sorted({*cuts.edges, span.start_ms, span.end_ms, *inside.tolist()})))
+    marks = _measured(task, spec, series, point, cuts).segment.marks
+    return Marks(marks.table[(marks.earlier_ms < span.end_ms) & (marks.later_ms > span.start_ms)])
+
+
+def _measured(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings, cuts: Cuts) -> Track:
     if spec.kind == "counter":
-        return _counter_track(task, series[0], point)
-    return _state_track(task, spec, series, point)
+        return _counter_track(task, series[0], point, cuts)
+    samples = _samples(task, spec, series, point)
+    law = Law(cuts, interval_ms=samples.interval_ms)
+    if spec.kind == "integral":
+        most = _rated_mw(point) * task.rules.rated_margin
+        law = replace(law, rate=Rate(most.numerator, most.denominator))
+    segment = sample_segment(samples.time_ms, samples.answer_ms, samples.state, law)
+    return Track(segment, segment, law)
 
 
-def _counter_track(task: Task, series: Series, point: PointSettings) -> Track:
+def _counter_track(task: Task, series: Series, point: PointSettings, cuts: Cuts) -> Track:
     if point.rated_power_w is None:
         raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
-    rate = rate_of(series.measurand, Fraction(point.rated_power_w), task.rules.rated_margin)
-    readings = counter_readings(task.project, series, supply_loss=task.rules.supply_loss)
-    pairs = counter_pairs(readings, rate)
-    usable = readings.usable == 1
-    # Pairs point at rows of the series; vintages see usable readings only.
-    rank = np.cumsum(usable, dtype=np.int64) - 1
-    dense = Pairs(rank[pairs.first], rank[pairs.second], pairs.low, pairs.high, pairs.limit, pairs.code)
-    stands_ms = position(readings.time_ms[usable], readings.answer_ms[usable], task.tolerance_ms)
-    step = int(np.max(readings.step[usable], initial=0))
-    confirmed = confirmations(stands_ms, dense)
-    wider = widen_frozen(readings, pairs, task.project, task.evidence, (point, series.measurand), task.rules)
-    dense = replace(dense, low=wider.low, high=wider.high, code=wider.code)
-    timeline = Timeline(stands_ms, confirmed, dense, lambda span_ms: rate.possible(span_ms, step))
-    return Track(timeline, series.time_ms, usable, poll_interval_ms(series), readings.value[usable], step)
-
-
-def _state_track(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> Track:
-    samples = _samples(task, spec, series, point)
-    known = samples.state >= 0
-    pairs = state_pairs(samples.time_ms, samples.state, samples.interval_ms)
-    stands_ms = np.where(known, position(samples.time_ms, samples.answer_ms, task.tolerance_ms), samples.time_ms)
-    everything = np.ones(len(stands_ms), np.uint8)  # a state needs no later reading to confirm it
-    timeline = Timeline(stands_ms, everything, pairs, lambda span_ms: span_ms)
-    return Track(timeline, samples.time_ms, known, samples.interval_ms, samples.state)
+    power = task.evidence.series(point.id, POWERS[series.measurand][0]) if series.measurand in POWERS else None
+    if power is not None and len(power) < 2:
+        power = None
+    law = counter_law(task.project, point, series, power, task.rules, cuts)
+    segment = counter_segment(series, law, power)
+    return Track(settled(segment, law), segment, law)
 
 
 def _samples(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> Samples:
     if spec.kind == "running":
         return running_samples(task.project, series[0], believed_of(task, spec, point))
+    if spec.kind == "integral":
+        return power_samples(task.project, series[0], believed_of(task, spec, point))
     threshold_mv = floor(_nominal_mv(point) * task.fraction)
     return energised_samples(task.project, series, threshold_mv, believed_of(task, spec, point))
 
@@ -100,9 +113,17 @@ def believed_of(task: Task, spec: Monitored, point: PointSettings) -> Believed:
         return EVERYTHING
     if spec.kind == "running":
         return Believed(0, 1) if rules.only_known_states else EVERYTHING
+    if spec.kind == "integral":
+        return Believed(0, floor(_rated_mw(point) * rules.rated_margin))
     if rules.most_voltage is None:
         return Believed(frozen=rules.frozen_voltage)
     return Believed(0, floor(_nominal_mv(point) * rules.most_voltage), rules.frozen_voltage)
+
+
+def _rated_mw(point: PointSettings) -> Fraction:
+    if point.rated_power_w is None:
+        raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
+    return Fraction(point.rated_power_w) * 1000
 
 
 def _nominal_mv(point: PointSettings) -> Fraction:

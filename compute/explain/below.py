@@ -21,7 +21,7 @@ from compute.project import PointSettings
 from compute.rulesets import Ruleset
 from compute.sources import counter_readings
 from compute.task import Task
-from compute.track import believed_of, track_of
+from compute.track import believed_of, pairs_in, track_of
 from compute.vintages import Vintage
 from ingest.store.series import Series
 from metering.interval import Interval
@@ -95,7 +95,8 @@ def _open(workings: Workings, one: Measured, period_id: str, rules: Ruleset, hou
     point = next(each for each in project.point if each.id == one.point)
     series = tuple(evidence.series(one.point, name) for name in one.spec.measurands)
     ledger = Ledger(track_of(task, one.spec, series, point), vintages)
-    return _Opened(one, task, point, series, ledger, () if hour is None else tuple(ledger.links(hour)))
+    links = () if hour is None else tuple(ledger.links(pairs_in(task, one.spec, series, point, hour)))
+    return _Opened(one, task, point, series, ledger, links)
 
 
 def _records(opened: list[_Opened], hour: Interval | None, records: RecordsOf) -> Mapping[Asked, tuple[Telling, ...]]:

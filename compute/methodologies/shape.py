@@ -58,8 +58,8 @@ class Monitored:
     parameter: str
     role: str
     """Role of the points it is measured at."""
-    kind: Literal["counter", "running", "energised"]
-    """How readings become amounts: differences of a COUNTER, or time in a state."""
+    kind: Literal["counter", "running", "energised", "integral"]
+    """How readings become amounts: differences of a COUNTER, time in a state, or the integral of an INSTANT power."""
     measurands: tuple[str, ...]
     unit: str
     quanta_per_unit: int

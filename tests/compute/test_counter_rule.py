@@ -4,10 +4,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from computekit.pairs import counter_pairs, law_of, segment_of
 
 from compute import codes
 from compute.errors import AmountOverflowError, ProjectError
-from compute.intervals import CounterReadings, Rate, counter_pairs, exact_sum, hourly, rate_of
+from compute.intervals import CounterReadings, Rate, rate_of
+from compute.law import Cuts
+from compute.segments import exact_sum
 
 RATE = Rate(105, 100)  # quanta per ms: 1.05 a ms
 SECOND_MS = 1_000
@@ -140,5 +143,6 @@ def test_a_pair_belongs_to_the_hour_of_its_second_reading():
         0,
         False,
     )
-    rows = [(start, pair.low, pair.high) for start, pair in hourly(counter_pairs(readings, RATE), time_ms, 0)]
-    assert rows == [(0, 10, 10), (hour_ms, 10, 10)]
+    hours = segment_of(readings, law_of(readings, RATE, Cuts(0))).hours
+    # The reading at 0 lies in no pair before it; that at 2:00 ends the second hour and is counted in the third.
+    assert hours.table.tolist() == [[0, 0, 10, 10, 1], [hour_ms, 0, 10, 10, 2], [2 * hour_ms, 0, 0, 0, 1]]

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from computekit.pairs import counter_pairs
 
 from compute import codes
 from compute.engine import compute
-from compute.intervals import counter_pairs, rate_of
+from compute.intervals import rate_of
 from compute.project import parse_project
 from compute.rulesets import ruleset
 from compute.sources import counter_readings

@@ -5,63 +5,101 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from compute import codes, kernels, plain
+from compute import codes, plain
+from compute import layout as at
+from compute.kernels import counter, rule
+from compute.law import fixed
 
+MINUTE_MS = 60_000
 SMALL = st.integers(0, 3_000)
-LEFT = 77
-"""What stands in an output before a kernel writes there."""
 WILD = st.one_of(SMALL, st.integers(-(2**63), 2**63 - 1), st.sampled_from([0, 2**63 - 1, -(2**63), 2**62]))
+FEW = st.lists(st.tuples(st.integers(0, 2_999), st.integers(1, 3)), max_size=4)
+
+
+def steady(length, gain, still):
+    """Columns of a counter in which nothing is wrong: minute by minute, some of them without a gain."""
+    time_ms = np.arange(1, length + 1, dtype=np.int64) * MINUTE_MS
+    gains = np.full(length, gain, np.int64)
+    for start, minutes in still:
+        gains[start : start + minutes] = 0
+    value = 1_000_000 + np.cumsum(gains)
+    zeros = np.zeros(length, np.uint8)
+    return [time_ms, value, zeros, time_ms + 10, time_ms + 25, zeros + 1, np.zeros(length, np.int32), zeros.astype(int)]
+
+
+def upset(columns, places, draw):
+    """Something is wrong here and there."""
+    time_ms, value, quality, sent_ms, received_ms, synced, binding, _ = columns
+    for place, what in places:
+        row = place % len(time_ms)
+        match what:
+            case 1:
+                value[row] = draw(st.one_of(SMALL, st.integers(900_000, 1_100_000), WILD))
+            case 2:
+                quality[row] = draw(st.integers(0, 2))
+                synced[row] = draw(st.integers(0, 1))
+            case _:
+                received_ms[row] += draw(st.integers(-70_000, 70_000))
+                sent_ms[row] += draw(st.integers(-5, 70_000))
+                binding[row:] = draw(st.integers(0, 2))
+    return columns
 
 
 @st.composite
-def counters(draw, values=SMALL):
-    size = draw(st.integers(0, 12))
-    time_ms = np.cumsum(draw(st.lists(st.integers(1, 2_000), min_size=size, max_size=size)) or [0], dtype=np.int64)[
-        :size
-    ]
-    late = draw(st.lists(st.integers(0, 1_500), min_size=size, max_size=size))
-    column = lambda source: np.array(draw(st.lists(source, min_size=size, max_size=size)), np.int64)  # noqa: E731
-    asked = draw(st.lists(st.integers(0, 500), min_size=size, max_size=size))
-    return (
-        time_ms,
-        time_ms + np.array(late, np.int64) - np.array(asked, np.int64),
-        time_ms + np.array(late, np.int64),
-        column(values),
-        column(st.integers(1, 3)),
-        column(st.integers(0, 1)) if draw(st.booleans()) else np.zeros(size, np.int64),
-        column(st.integers(0, 1)).astype(np.uint8),
-    )
+def counters(draw):
+    length = draw(st.one_of(st.integers(0, 12), st.integers(100, 700)))
+    still = draw(st.lists(st.tuples(st.integers(0, 700), st.integers(1, 200)), max_size=3))
+    columns = steady(length, draw(st.integers(0, 1_100)), still)
+    return upset(columns, draw(FEW), draw) if length else columns
 
 
-def run(module, readings, rate_num, rate_den, modulus, resettable, nonvolatile_ms=0, interval_ms=0):
-    size = len(readings[0])
-    out = [np.full(size, LEFT, np.int64) for _ in range(5)] + [np.full(size, LEFT, np.uint8)]
-    count = module.counter_pairs(*readings, rate_num, rate_den, modulus, resettable, nonvolatile_ms, interval_ms, *out)
-    return count, [column[: max(count, 0)].tolist() for column in out]
+@st.composite
+def arguments(draw):
+    columns = draw(counters())
+    steps = [[draw(st.integers(1, 3)), 0], [at.STEP_OF_FLOAT, 24], [at.STEP_IN_COLUMN, 0]]
+    bound = np.array(draw(st.permutations(steps)), np.int64)
+    columns[7] = np.full(len(columns[0]), draw(st.integers(0, 9)), np.int64)
+    kinds = np.int64, np.int64, np.uint8, np.int64, np.int64, np.uint8, np.int32, np.int64
+    breaks = np.array(draw(st.sampled_from([[], [300 * MINUTE_MS], [1, 400 * MINUTE_MS]])), np.int64)
+    keys = np.array(draw(st.lists(st.lists(st.integers(-1, 1), min_size=3, max_size=3), min_size=3, max_size=3)))
+    keys[0] = draw(st.sampled_from([[0, 0, 0], [0, 1, -1]]))
+    law = np.zeros(at.LAW_COLUMNS, np.int64)
+    law[at.RATE_NUM], law[at.RATE_DEN] = draw(st.sampled_from([(1_050, MINUTE_MS), (17, 1_000), (2**62, 1)]))
+    law[at.SAFE_MS] = 2**61 // int(law[at.RATE_NUM])
+    law[at.MODULUS] = draw(st.sampled_from([0, 0, 700, 1_000_100, 2**32]))
+    law[at.RESETTABLE] = draw(st.integers(0, 1))
+    law[at.NONVOLATILE_MS] = draw(st.sampled_from([0, 0, 300]))
+    law[at.INTERVAL_MS] = draw(st.sampled_from([0, MINUTE_MS, MINUTE_MS, 2 * MINUTE_MS]))
+    law[at.TOLERANCE_MS] = draw(st.sampled_from([0, 5_000]))
+    law[at.ORIGIN_MS] = draw(st.sampled_from([0, 7, -1_800_000]))
+    law[at.STILL_MS] = draw(st.sampled_from([0, 2 * MINUTE_MS, 60 * MINUTE_MS]))
+    edges = sorted(draw(st.lists(st.integers(0, 700 * MINUTE_MS), max_size=3, unique=True)))
+    tables = bound, np.array([0.3, 1.0, 1000.0]), keys, breaks
+    return tuple(map(fixed, columns, kinds)), tables, law, np.array(edges, np.int64)
 
 
-@settings(deadline=None, max_examples=300)
-@given(
-    readings=st.one_of(counters(), counters(WILD)),
-    rate_num=st.integers(1, 50),
-    rate_den=st.integers(1, 50),
-    modulus=st.sampled_from([0, 700, 3_001, 2**32, 2**62]),
-    resettable=st.booleans(),
-    supply=st.tuples(st.sampled_from([0, 0, 1, 300, 2**62]), st.sampled_from([0, 500, 1_500])),
-)
-def test_the_compiled_counter_kernel_says_what_the_plain_one_says(
-    readings, rate_num, rate_den, modulus, resettable, supply
-):
-    arguments = (readings, rate_num, rate_den, modulus, resettable, *supply)
-    assert run(kernels, *arguments) == run(plain, *arguments)
+@settings(deadline=None, max_examples=500)
+@given(given_=arguments())
+def test_the_compiled_counter_kernel_says_what_the_plain_one_says(given_):
+    compiled, told = counter.counter_segment(*given_), plain.counter_segment(*given_)
+    assert compiled[0] == told[0]
+    if told[0] == codes.DONE:
+        for name, here, there in zip(("ends", "hours", "marks", "runs"), compiled[1:], told[1:], strict=True):
+            assert here.tolist() == there.tolist(), name
 
 
-@pytest.mark.parametrize(("earlier", "later"), [(-(2**63), 0), (0, -(2**63)), (-(2**63), 2**63 - 1), (-1, 2**63 - 1)])
-def test_a_difference_beyond_int64_is_a_reset_for_both(earlier, later):
-    columns = [[0, 1_000]] * 3 + [[earlier, later], [1, 1], [0, 0]]
-    readings = (*(np.array(column, np.int64) for column in columns), np.ones(2, np.uint8))
-    for module in (kernels, plain):
-        assert run(module, readings, 1, 1, 0, False)[1][-1] == [codes.RESET]
+@pytest.mark.parametrize("gain", [0, 1, 1_000])
+@pytest.mark.parametrize("still", [[], [(100, 59)], [(100, 60)], [(0, 70), (500, 200)]])
+def test_clean_columns_are_measured_alike_too(gain, still):
+    columns = [fixed(column, column.dtype) for column in steady(700, gain, still)]
+    law = np.zeros(at.LAW_COLUMNS, np.int64)
+    law[[at.RATE_NUM, at.RATE_DEN, at.INTERVAL_MS, at.TOLERANCE_MS, at.STILL_MS]] = 1_050, MINUTE_MS, MINUTE_MS, 50, 60
+    law[at.STILL_MS] *= MINUTE_MS
+    tables = np.array([[1, 0]]), np.ones(1), np.zeros((1, 1), np.int64), np.empty(0, np.int64)
+    arguments = tuple(columns), tables, law, np.array([333 * MINUTE_MS], np.int64)
+    compiled, told = counter.counter_segment(*arguments), plain.counter_segment(*arguments)
+    for here, there in zip(compiled[1:], told[1:], strict=True):
+        assert here.tolist() == there.tolist()
 
 
 @settings(deadline=None, max_examples=300)
@@ -72,92 +110,12 @@ def test_a_difference_beyond_int64_is_a_reset_for_both(earlier, later):
     step=st.integers(0, 2**62),
 )
 def test_possible_amounts_agree_up_to_the_edge_of_int64(span_ms, rate_num, rate_den, step):
-    assert kernels.possible_amount(span_ms, rate_num, rate_den, step) == plain.possible_amount(
+    assert rule.possible_amount(span_ms, rate_num, rate_den, step) == plain.possible_amount(
         span_ms, rate_num, rate_den, step
     )
 
 
-@settings(deadline=None, max_examples=300)
-@given(
-    still=st.lists(st.sampled_from([0, 1, 1]), max_size=12),
-    least_ms=st.sampled_from([1, 2_000, 3_000]),
-    data=st.data(),
-)
-def test_the_compiled_kernel_of_frozen_counters_says_what_the_plain_one_says(still, least_ms, data):
-    size = len(still)
-    column = lambda source: data.draw(st.lists(source, min_size=size, max_size=size))  # noqa: E731
-    inputs = [np.array(column(source), np.int64) for source in (st.just(1_000), st.integers(0, 5), st.integers(1, 4))]
-    limit, code = np.array(column(st.just(9)), np.int64), column(st.integers(0, codes.FROZEN))
-    answers = []
-    for module in (kernels, plain):
-        low, high, why = np.full(size, 5, np.int64), np.full(size, 6, np.int64), np.array(code, np.uint8)
-        module.widen_frozen(np.array(still, np.uint8), *inputs, least_ms, low, high, limit, why)
-        answers.append((low.tolist(), high.tolist(), why.tolist()))
-    assert answers[0] == answers[1]
-
-
-@settings(deadline=None)
-@given(
-    spans_ms=st.lists(st.one_of(st.integers(1, 4_000), st.sampled_from([1_000, 2_000])), min_size=0, max_size=20),
-    states=st.lists(st.sampled_from([-1, 0, 1]), min_size=21, max_size=21),
-    longest_ms=st.sampled_from([0, 1, 1_000, 2_000]),
-)
-def test_the_compiled_state_kernel_says_what_the_plain_one_says(spans_ms, states, longest_ms):
-    time_ms = np.cumsum([0, *spans_ms], dtype=np.int64)
-    state = np.array(states[: len(time_ms)], np.int64)
-    answers = []
-    for module in (kernels, plain):
-        out = [np.full(len(spans_ms), LEFT, np.int64) for _ in range(2)] + [np.full(len(spans_ms), LEFT, np.uint8)]
-        answers.append((module.state_pairs(time_ms, state, longest_ms, *out), [column.tolist() for column in out]))
-    assert answers[0] == answers[1]
-
-
-@settings(deadline=None)
-@given(
-    spans_ms=st.lists(
-        st.one_of(st.integers(1, 5_000_000), st.sampled_from([1, 3_599_999, 3_600_000])), min_size=0, max_size=20
-    ),
-    high=st.lists(st.one_of(st.integers(0, 100), st.sampled_from([2**62 - 1, 2**62])), min_size=20, max_size=20),
-    origin_ms=st.one_of(st.just(0), st.integers(-(10**7), 10**7)),
-)
-def test_hours_are_summed_alike(spans_ms, high, origin_ms):
-    second_ms = np.cumsum(spans_ms, dtype=np.int64)
-    size = len(spans_ms)
-    amounts = np.array(high[:size], np.int64)
-    answers = []
-    for module in (kernels, plain):
-        out = [np.full(size, LEFT, np.int64) for _ in range(3)]
-        count = module.hour_sums(second_ms, amounts // 2, amounts, origin_ms, *out)
-        answers.append((count, [column[: max(count, 0)].tolist() for column in out]))
-    assert answers[0] == answers[1]
-
-
-@pytest.mark.parametrize("module", [kernels, plain])
-def test_an_hour_ends_with_the_instant_that_the_next_begins_behind(module):
-    second_ms = np.array([0, 1, 3_600_000, 3_600_001, 7_200_000], np.int64)
-    out = [np.full(5, LEFT, np.int64) for _ in range(3)]
-    assert module.hour_sums(second_ms, np.zeros(5, np.int64), np.arange(1, 6, dtype=np.int64), 0, *out) == 3
-    assert [column[:3].tolist() for column in out] == [[-1, 0, 1], [0, 0, 0], [1, 5, 9]]
-
-
-@pytest.mark.parametrize("module", [kernels, plain])
-@pytest.mark.parametrize(("last", "count"), [(2**62 - 1, 1), (2**62, codes.OVERFLOW)])
-def test_an_hour_holds_as_much_as_int64_does(module, last, count):
-    high = np.array([2**62, last], np.int64)
-    out = [np.full(2, LEFT, np.int64) for _ in range(3)]
-    assert module.hour_sums(np.array([1, 2], np.int64), np.zeros(2, np.int64), high, 0, *out) == count
-
-
-@pytest.mark.parametrize("module", [kernels, plain])
+@pytest.mark.parametrize("possible_amount", [rule.possible_amount, plain.possible_amount])
 @pytest.mark.parametrize(("step", "most"), [((2**63 - 1) // 4, (2**63 - 1) // 4 + 6), (2**61, codes.OVERFLOW)])
-def test_a_step_of_more_than_a_quarter_of_int64_is_an_overflow(module, step, most):
-    assert module.possible_amount(3, 2, 1, step) == most
-
-
-@pytest.mark.parametrize("module", [kernels, plain])
-def test_an_amount_beyond_int64_is_an_overflow_and_never_a_small_number(module):
-    readings = tuple(
-        np.array(column, np.int64) for column in ([0, 10**12], [0, 10**12], [0, 10**12], [0, 5], [1, 1], [0, 0])
-    )
-    count, _ = run(module, (*readings, np.ones(2, np.uint8)), 2**60, 1, 0, False)
-    assert count == codes.OVERFLOW
+def test_a_step_of_more_than_a_quarter_of_int64_is_an_overflow(possible_amount, step, most):
+    assert possible_amount(3, 2, 1, step) == most

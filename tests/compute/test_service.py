@@ -147,7 +147,7 @@ def test_the_compiled_code_goes_to_the_data_directory(tmp_path, monkeypatch):
     monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
     chosen = use_cache_directory(tmp_path / "data")
     assert chosen == tmp_path / "data" / "numba"
-    script = "from compute.kernels import possible_amount; print(possible_amount(1000, 1, 1, 1))"
+    script = "from compute.kernels.rule import possible_amount; print(possible_amount(1000, 1, 1, 1))"
     environment = os.environ | {"NUMBA_CACHE_DIR": str(chosen)}
     found = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=110, check=True

@@ -6,17 +6,20 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from compute.judged import Presence, presence
+from compute.law import Cuts, Law
+from compute.measured import sample_segment
 from compute.project import parse_project
 from compute.sources import (
     NOWHERE,
     _float_steps,
-    _modulus,
+    counter_modulus,
     counter_readings,
     declared_meter,
     energised_samples,
-    presence,
     running_samples,
 )
+from compute.track import Track
 from ingest.store.series import Binding, Meter, Series, empty_series
 from metering import decode
 from metering.devicemap import parse_device_map
@@ -162,9 +165,13 @@ def test_a_modulus_counts_when_every_register_agrees_on_it_and_no_scale_register
     )
     moving = register_of("u16", 'scale_register = { address = 1 }\nmodulus = "1000"')
     thirds = register_of(more=text.format(scale="1/3", modulus=1_000))
-    assert (_modulus([one]), _modulus([one, same]), _modulus([])) == (10_000, 10_000, 0)
-    assert (_modulus([one, other]), _modulus([one, register_of()]), _modulus([register_of()])) == (0, 0, 0)
-    assert (_modulus([moving]), _modulus([thirds])) == (0, 0)
+    assert (counter_modulus([one]), counter_modulus([one, same]), counter_modulus([])) == (10_000, 10_000, 0)
+    assert (counter_modulus([one, other]), counter_modulus([one, register_of()]), counter_modulus([register_of()])) == (
+        0,
+        0,
+        0,
+    )
+    assert (counter_modulus([moving]), counter_modulus([thirds])) == (0, 0)
 
 
 def test_a_burner_is_running_not_running_or_nobody_knows(boiler):
@@ -219,31 +226,37 @@ def test_the_step_of_a_float_register_is_the_one_its_words_tell(word_type, words
     assert steps.tolist() == [decode.resolution(register, words)]
 
 
+def presence_of(time_ms, usable, interval_ms) -> Presence:
+    law = Law(Cuts(0, (0, 100)), interval_ms=interval_ms)
+    segment = sample_segment(time_ms, time_ms, np.where(usable, 1, -1), law)
+    return presence(Track(segment, segment, law), Interval(0, 100))
+
+
 def test_a_complete_series_has_no_gap():
     time_ms = np.arange(0, 100, 10, dtype=np.int64)
-    found = presence(time_ms, np.ones(10, np.bool_), 10, Interval(0, 100))
+    found = presence_of(time_ms, np.ones(10, np.bool_), 10)
     assert (found.due, found.usable, found.coverage, found.longest_gap_ms) == (10, 10, 1, 0)
 
 
 def test_missing_readings_lower_coverage_and_show_as_the_longest_gap():
     time_ms = np.arange(0, 100, 10, dtype=np.int64)
     usable = np.array([1, 1, 0, 0, 1, 1, 1, 0, 1, 1], np.bool_)
-    found = presence(time_ms, usable, 10, Interval(0, 100))
+    found = presence_of(time_ms, usable, 10)
     assert (found.coverage, found.longest_gap_ms) == (Fraction(7, 10), 30)
 
 
 def test_readings_beyond_those_due_are_no_more_than_complete():
     time_ms = np.arange(0, 100, 5, dtype=np.int64)
-    assert presence(time_ms, np.ones(20, np.bool_), 10, Interval(0, 100)).coverage == 1
+    assert presence_of(time_ms, np.ones(20, np.bool_), 10).coverage == 1
 
 
 def test_nothing_read_is_no_coverage_and_one_long_gap():
     none = np.empty(0, np.int64)
-    found = presence(none, none.astype(np.bool_), 0, Interval(0, 100))
+    found = presence_of(none, none.astype(np.bool_), 0)
     assert (found.due, found.coverage, found.longest_gap_ms) == (0, 0, 100)
 
 
 @pytest.mark.parametrize(("modulus", "counts_as"), [(2**32, 2**32 * 3_600_000), (2**63 - 1, 0)])
 def test_a_modulus_that_int64_quanta_cannot_hold_is_as_good_as_none(modulus, counts_as):
     text = HEAT_MAP.replace('type = "f32"', f'type = "u64"\nmodulus = "{modulus}"')
-    assert _modulus(list(parse_device_map(text).registers)) == counts_as
+    assert counter_modulus(list(parse_device_map(text).registers)) == counts_as

@@ -5,9 +5,10 @@
 
 import numpy as np
 import pytest
+from computekit.pairs import counter_pairs
 
 from compute import codes
-from compute.intervals import CounterReadings, Rate, counter_pairs
+from compute.intervals import CounterReadings, Rate
 from compute.project import parse_project
 from compute.sources import counter_readings
 

@@ -1,14 +1,17 @@
 """Boundary and closing rules (contracts 6), both ways, by hand: 1 quantum a minute, readings every quarter hour."""
 
-from dataclasses import replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from computekit.pairs import law_of, segment_of
 
-from compute.intervals import CounterReadings, Rate, counter_pairs
+from compute.amounts import cuts_of, split
+from compute.intervals import CounterReadings, Rate
+from compute.law import Law
+from compute.measured import sample_segment
 from compute.pairs import Pair
-from compute.vintages import Timeline, confirmations, midnight_ms, position, split, vintages_of
+from compute.vintages import midnight_ms, vintages_of
 
 ZONE = ZoneInfo("Asia/Ulaanbaatar")
 RATE = Rate(105, 6_000_000)  # 1.05 quanta a minute
@@ -36,9 +39,8 @@ def timeline_of(slots, *, late_ms=None, values=None, resettable=False):
         0,
         resettable,
     )
-    pairs = counter_pairs(readings, RATE)
-    stands_ms = position(time_ms, answer_ms, TOLERANCE_MS)
-    return Timeline(stands_ms, confirmations(stands_ms, pairs), pairs, lambda span_ms: RATE.possible(span_ms, 1))
+    law = law_of(readings, RATE, cuts_of(VINTAGES, TOLERANCE_MS))
+    return segment_of(readings, law), law
 
 
 def all_slots(before=1, after=1):
@@ -46,11 +48,11 @@ def all_slots(before=1, after=1):
 
 
 def amounts(timeline, vintages=VINTAGES):
-    return [part.amount for part in split(timeline, vintages)]
+    return [part.amount for part in split(*timeline, vintages)]
 
 
 def codes_of(timeline):
-    return [[doubt.code for doubt in part.doubts] for part in split(timeline, VINTAGES)]
+    return [[doubt.code for doubt in part.doubts] for part in split(*timeline, VINTAGES)]
 
 
 def test_periods_are_cut_at_local_midnight_of_new_year():
@@ -126,14 +128,14 @@ def test_a_reading_confirms_even_where_a_reset_before_it_is_not_excluded():
 
 def test_the_time_in_doubt_is_that_of_wide_pairs_and_of_what_no_pair_proves():
     lost = [slot for slot in all_slots() if slot != NEW_YEAR_MS]
-    assert [part.doubtful_ms for part in split(timeline_of(lost), VINTAGES)] == [QUARTER_MS, QUARTER_MS]
+    assert [part.doubtful_ms for part in split(*timeline_of(lost), VINTAGES)] == [QUARTER_MS, QUARTER_MS]
     # A reading that is too low makes four pairs wide: to it, from it, and one on either side.
     wrong = all_slots()[20]
-    assert [part.doubtful_ms for part in split(timeline_of(all_slots(), values={wrong: 5}), VINTAGES)] == [
+    assert [part.doubtful_ms for part in split(*timeline_of(all_slots(), values={wrong: 5}), VINTAGES)] == [
         4 * QUARTER_MS,
         0,
     ]
-    both = split(timeline_of(all_slots(after=0), values={all_slots()[-20]: 5}), VINTAGES)
+    both = split(*timeline_of(all_slots(after=0), values={all_slots()[-20]: 5}), VINTAGES)
     assert [part.doubtful_ms for part in both] == [0, 4 * QUARTER_MS + QUARTER_MS]
 
 
@@ -146,10 +148,13 @@ def test_the_amount_across_the_end_counts_only_when_the_reading_behind_it_is_con
 
 
 def test_where_nothing_needs_confirmation_the_last_reading_closes_and_the_rest_is_in_doubt():
-    timeline = timeline_of(all_slots()[:-3])
-    timeline = replace(timeline, confirmed=np.ones_like(timeline.confirmed))
-    assert amounts(timeline)[1] == Pair(1_410, 1_410 + 32)
-    assert codes_of(timeline)[1] == ["period-closing-unproved"]
+    time_ms = np.array(all_slots()[:-3], np.int64)
+    law = Law(cuts_of(VINTAGES, TOLERANCE_MS), interval_ms=QUARTER_MS)
+    burning = sample_segment(time_ms, time_ms, np.ones(len(time_ms), np.int64), law), law
+    # Up to half past eleven every sample counts, and the half hour behind it is in doubt.
+    day_ms, half_ms = 86_400_000, 2 * QUARTER_MS
+    assert amounts(burning) == [Pair(day_ms, day_ms), Pair(day_ms - half_ms, day_ms)]
+    assert codes_of(burning)[1] == ["period-closing-unproved"]
 
 
 def test_a_single_confirmed_reading_closes_what_it_can():
@@ -182,8 +187,8 @@ def test_a_year_in_which_nothing_was_read_counts_from_zero_to_all_that_was_possi
 
 
 def test_without_any_reading_every_vintage_is_in_doubt():
-    timeline = timeline_of([])
-    assert amounts(timeline) == [Pair(0, 1_513), Pair(0, 1_513)]
+    timeline = timeline_of([])  # and so without a register step
+    assert amounts(timeline) == [Pair(0, 1_512), Pair(0, 1_512)]
     assert codes_of(timeline) == [["no-confirmed-reading"], ["no-confirmed-reading"]]
 
 

@@ -9,13 +9,12 @@ import numpy as np
 from benchkit.solar_farm import Farm
 from numba import njit
 
-from compute.intervals import hourly
+from compute.amounts import VintageAmount, split
 from compute.methodologies import Monitored
 from compute.project import PointSettings
 from compute.rulesets import ruleset
 from compute.task import Task
 from compute.track import track_of
-from compute.vintages import VintageAmount, split
 from ingest.store.readings import Evidence
 from ingest.store.series import Series
 from metering.interval import HOUR_MS
@@ -35,7 +34,8 @@ def amounts(made: Farm, threads: int) -> list[tuple[VintageAmount, ...]]:
     spec = _generation(made)
 
     def one(point: PointSettings) -> tuple[VintageAmount, ...]:
-        return split(track_of(task, spec, _series(made, spec, point), point).timeline, task.vintages)
+        track = track_of(task, spec, _series(made, spec, point), point)
+        return split(track.segment, track.law, task.vintages)
 
     points = made.project.points_with("generation")
     if threads == 1:
@@ -61,8 +61,9 @@ def hours_of_each_point(made: Farm) -> list[list[tuple[int, int, int]]]:
     for point in made.project.points_with("generation"):
         track = track_of(task, spec, _series(made, spec, point), point)
         origin_ms = task.vintages[0].interval.start_ms
-        hours = hourly(track.timeline.pairs, track.time_ms[track.usable], origin_ms)
-        found.append([((at_ms - origin_ms) // HOUR_MS, pair.low, pair.high) for at_ms, pair in hours])
+        hours = track.segment.hours
+        rows = zip(hours.start_ms.tolist(), hours.low.tolist(), hours.high.tolist(), strict=True)
+        found.append([((at_ms - origin_ms) // HOUR_MS, low, high) for at_ms, low, high in rows])
     return found
 
 

@@ -190,7 +190,8 @@ def counter_steps(
     power, direction = POWER_OF[measurand]
     flows = line_of(streams, point["id"], power)
     if rules >= 2 and flows is not None:
-        steps = _thawed(steps, counted, _flow(flows, meters, rated, direction), watt)
+        flow = _flow(flows, meters, rated, direction)
+        return _thawed(line, counted, steps, [*near, False][: len(counted)], flow, watt, rated * MARGIN * watt)
     return counted, steps, [*near, False][: len(counted)]
 
 
@@ -230,24 +231,45 @@ def _flow(
 
 
 def _thawed(
-    steps: Sequence[Step],
+    line: Line,
     counted: Sequence[tuple[Seen, int]],
+    steps: Sequence[Step],
+    confirmed: Sequence[bool],
     flow: Sequence[tuple[int, int, Fraction]],
     watt: Fraction,
-) -> list[Step]:
-    """A stretch that is frozen proves nothing, nor does the step that ends it."""
-    values = [one.value for one, _ in counted]
-    found = list(steps)
-    for still, group in groupby(range(len(steps)), key=lambda place: values[place] == values[place + 1]):
-        places = list(group)
-        start, end = counted[places[0]][0].slot, counted[places[-1] + 1][0].slot
-        coarsest = max(counted[place][0].step for place in [*places, places[-1] + 1])
-        due = sum((max(0, min(b, end) - max(a, start)) * watts * watt for a, b, watts in flow), Fraction(0))
-        if still and end - start >= STILL_MS and due >= 2 * coarsest:
-            for place in [*places, places[-1] + 1][: len(steps) - places[0]]:
-                each = found[place]
-                found[place] = Step(each.start, each.end, 0, each.most, each.most, "unknown")
-    return found
+    rate: Fraction,
+) -> tuple[list[tuple[Seen, int]], list[Step], list[bool]]:
+    """A stretch that is frozen is one step that proves nothing, with the step that ends it if that one can be.
+
+    Nothing of it is believed, so neither of its two readings needs a later one to confirm it.
+    """
+    raw = [_step(line, one, other, rate, saves=True) for one, other in pairwise(counted)]
+    same = [
+        each.kind == "stands" and a.value == b.value
+        for each, ((a, _), (b, _)) in zip(raw, pairwise(counted), strict=True)
+    ]
+    readings, found, sure, place = [], [], [], 0
+    while place < len(counted):
+        last = place
+        while last < len(same) and same[last]:
+            last += 1
+        start, end = counted[place][0], counted[last][0]
+        due = sum(((b - a) * watts * watt for a, b, watts in flow if start.slot <= a and b <= end.slot), Fraction(0))
+        coarsest = max(one.step for one, _ in counted[place : last + 1])
+        readings.append(counted[place])
+        if last > place and end.slot - start.slot >= STILL_MS and due >= 2 * coarsest:
+            until = last + 1 if last < len(raw) and raw[last].kind == "stands" else last
+            other = counted[until][0]
+            most = floor(rate * (other.received - start.sent)) + max(coarsest, other.step)
+            found.append(Step(_stand(start), _stand(other), 0, most, most, "unknown"))
+            sure.append(True)
+            confirmed = [*confirmed[:until], True, *confirmed[until + 1 :]]
+            place = until
+        else:
+            sure.append(confirmed[place])
+            found += steps[place : place + 1]
+            place += 1
+    return readings, found[: len(readings) - 1], sure
 
 
 # --- states ----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,1 @@
+"""The compiled kernels. Importing one brings in numba, so whoever only shows results imports none."""
