@@ -87,6 +87,30 @@ def test_statement_is_checked_offline_with_the_same_whole_tonnes(
     assert checked["whole_tonnes"] == stated
 
 
+@pytest.mark.parametrize("project", PROJECTS)
+def test_each_statement_is_explained_from_the_journal_down_to_signed_records(
+    project: str, demo: tuple[Path, dict[str, Any]]
+) -> None:
+    folder, report = demo
+    arguments = ["compute", "explain", project, "2025-12-24", "--config", str(folder / "config/compute.toml")]
+    command = [sys.executable, "-m", "sakugen", *arguments, "--hour", "2025-12-31T12:00", "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=ROOT, check=False)
+    explained = json.loads(ended.stdout)
+    with zipfile.ZipFile(folder / "bundles" / f"{project}.zip") as bundle:
+        statement = json.loads(bundle.read("statement.json"))
+    assert explained["input_sha256"] == statement["evidence"]["input_sha256"]
+    tonnes = [int(vintage["value"]["low"]) for vintage in explained["step"]["steps"]]
+    assert tonnes == [vintage["whole_tonnes"] for vintage in report["projects"][project]["vintages"]]
+    below = steps_of(explained["step"])
+    readings = [step for step in below if step["kind"] == "reading" and step["made"] == "decoded"]
+    assert readings
+    assert all(step["steps"][0]["kind"] == "record" for step in readings)
+
+
+def steps_of(step: dict[str, Any]) -> list[dict[str, Any]]:
+    return [step, *(below for one in step["steps"] for below in steps_of(one))]
+
+
 def test_one_changed_byte_of_a_journalled_record_fails_the_check_and_is_named(
     demo: tuple[Path, dict[str, Any]], tmp_path: Path
 ) -> None:
