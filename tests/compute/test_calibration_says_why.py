@@ -5,12 +5,13 @@ from fractions import Fraction
 
 import pytest
 
-from compute.calibration import Certificate, calibrated
+from compute.calibration import Certificate, calibrated, of_declared
+from compute.declared import parse_declared
 from compute.project import parse_project
 from compute.result import Blocked
 from compute.rulesets import ruleset
 from compute.vintages import midnight_ms
-from metering.findings import Severity
+from metering.findings import Finding, Severity
 from metering.interval import Interval
 
 OWN = "date = 2025-06-01\nvalid_until = 2027-06-01"
@@ -68,3 +69,41 @@ def test_of_several_earlier_certificates_the_last_one_s_error_counts(told):
     first = Certificate("C-0", date(2023, 1, 1), date(2024, 1, 1), Fraction("0.9"), Fraction(0))
     _, finding, _ = told("solar-pv", "EG", "bus", first)
     assert finding.evidence["error_is"] == "maximum permissible error of C-1"
+
+
+def test_a_meter_that_was_taken_away_says_that_its_last_calibration_is_owed(project_texts):
+    until = "2026-01-02T00:00:00+08:00"  # the end of the period, which still counts
+    text = project_texts["solar-pv"]().replace("accuracy_class", f"installed_until = {until}\naccuracy_class")
+    project = parse_project(text)
+    spec = next(spec for spec in project.method.monitored if spec.parameter == "EG")
+    found = calibrated(project, spec, "bus", project.interval_of(project.period[0]), ruleset())
+    gone_ms = midnight_ms(date(2026, 1, 2), project.zone)
+    assert found.findings == (
+        Finding(
+            code="calibration-final-missing",
+            clause="CDM VVS 366",
+            severity=Severity.WARNING,
+            what="Test Meter S1 was taken away and has no calibration since; its last one is still owed",
+            point="bus",
+            interval=Interval(gone_ms, gone_ms),
+        ),
+    )
+
+
+def test_a_meter_without_any_certificate_and_a_point_without_a_meter_are_named(project_texts):
+    project = parse_project(project_texts["solar-pv"](calibrated=False))
+    spec = next(spec for spec in project.method.monitored if spec.parameter == "EG")
+    span = project.interval_of(project.period[0])
+    bare = project.model_copy(update={"meter": ()})
+    assert [calibrated(each, spec, "bus", span, ruleset()).blocked for each in (project, bare)] == [
+        (Blocked("no-calibration", "no calibration certificate of Test Meter S1", "bus"),),
+        (Blocked("no-calibration", "no meter is declared for the point", "bus"),),
+    ]
+
+
+@pytest.mark.parametrize(("line", "error"), [('found_error_percent = "0.7"\n', Fraction("0.7")), ("", Fraction(0))])
+def test_a_declared_certificate_that_tells_no_error_found_none_beyond_the_permissible_one(declaration, line, error):
+    name, data = declaration("calibration")
+    told = data.replace(b'found_error_percent = "0.7"\n', line.encode())
+    ((meter, one),) = of_declared(parse_declared({name: told}))
+    assert (meter, one.name, one.mpe_percent, one.found_percent) == ("Test Meter S1", "C-2", Fraction("0.5"), error)

@@ -7,15 +7,16 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from compute.completeness import Record, Substituted, completeness_findings, substituted_findings
+from compute.completeness import Record, Substituted, completeness_findings, monthly, substituted_findings
 from compute.result import Blocked, MonthValue
 from compute.rulesets import ruleset
 from compute.vintages import midnight_ms
 from metering.findings import Finding, Severity
-from metering.interval import DAY_MS, Interval
+from metering.interval import DAY_MS, HOUR_MS, Interval
 
 RULE = ruleset().completeness
-START_MS, END_MS = (midnight_ms(date(2026, month, 1), ZoneInfo("Asia/Ulaanbaatar")) for month in (1, 2))
+ZONE = ZoneInfo("Asia/Ulaanbaatar")
+START_MS, END_MS = (midnight_ms(date(2026, month, 1), ZONE) for month in (1, 2))
 JANUARY = Interval(START_MS, END_MS)
 NONE = np.empty(0, np.int64)
 
@@ -80,3 +81,16 @@ def test_a_substituted_amount_says_of_what_and_when():
         evidence={"share": "1/4", "year": "2026"},
     )
     assert list(substituted_findings((part,), RULE)) == [(finding, Blocked("substituted-too-much", what, "aux"))]
+
+
+def test_a_month_tells_its_span_and_is_never_more_than_complete():
+    slots = np.arange(START_MS, END_MS, HOUR_MS // 2)
+    twice_as_often = Record(slots, np.ones(len(slots), np.int64), (), (), HOUR_MS)
+    (month,) = monthly(twice_as_often, JANUARY, ZONE)
+    assert (month.month, month.interval, month.coverage) == ("2026-01", JANUARY, 1)
+
+
+def test_a_doubt_within_a_longer_one_takes_nothing_away_from_it():
+    days = [Interval(START_MS + first * DAY_MS, START_MS + end * DAY_MS) for first, end in ((2, 3), (0, 10), (20, 21))]
+    (month,) = monthly(Record(NONE, NONE, (), tuple(days), HOUR_MS), JANUARY, ZONE)
+    assert month.substituted_share == Fraction(11, 31)

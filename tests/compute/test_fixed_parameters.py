@@ -42,6 +42,7 @@ def test_the_value_of_a_point_goes_before_that_of_the_project(resolved):
         ("rated_power_w", "roof", Fraction("500000.5"), "500000.5", "declared"),
     ]
     assert fixed.blocked == ()
+    assert [(row.unit, row.source) for row in fixed.rows[1:3]] == [("tCO2/MWh", "page 1"), ("W", "project.toml")]
 
 
 def test_what_two_points_share_is_one_row_and_one_reason(resolved):
