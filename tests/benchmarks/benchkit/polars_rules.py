@@ -119,7 +119,8 @@ def _pairs(counters: pl.LazyFrame, meter: Meter) -> pl.LazyFrame:
     apart = pl.col("time_ms") - before["time_ms"]
     lazy = counters.select(
         "series", "time_ms", "value", ordered.alias("ordered"), before["value"].alias("earlier"),
-        apart.alias("apart"), (pl.col("energy") - before["energy"]).alias("expected"),
+        "received_ms", asked.alias("asked"), apart.alias("apart"),
+        (pl.col("energy") - before["energy"]).alias("expected"),
         (span * meter.rate_num // meter.rate_den + meter.step).alias("most"),
         (pl.col("series") == before["series"]).alias("follows"),
     )  # fmt: skip
@@ -172,15 +173,26 @@ def _beside(pairs: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _frozen(pairs: pl.LazyFrame, meter: Meter) -> pl.LazyFrame:
-    """Runs of pairs in which the counter stood still, while power says that it should not have; and the pair after."""
+    """Runs of pairs in which the counter stood still, while power says that it should not have, become one pair.
+
+    The pair that ends a run goes with it, when it is possible; the amount stands where the run ends.
+    """
     still = pl.col("value") == pl.col("earlier")
     same = pl.col("series") == pl.col("series").shift(1)
     begins = still != still.shift(1) | ~same
     numbered = pairs.with_columns(still.alias("still"), begins.fill_null(value=True).cum_sum().alias("run"))
     runs = numbered.filter("still").group_by("run").agg(
-        pl.col("apart").sum(), pl.col("expected").sum(), pl.col("series").first()
+        pl.col("apart").sum(), pl.col("expected").sum(), pl.col("asked").first().alias("began")
     ).filter((pl.col("apart") >= meter.frozen_ms) & (pl.col("expected") >= 2 * meter.step))  # fmt: skip
-    frozen = runs.select("run", frozen=pl.lit(value=True))
-    marked = numbered.join(frozen, on="run", how="left", maintain_order="left")
-    inside = pl.col("frozen").fill_null(value=False)
-    return _widened(marked, inside | (inside.shift(1, fill_value=False) & same), codes.FROZEN)
+    marked = numbered.join(runs.select("run", "began"), on="run", how="left", maintain_order="left")
+    inside = pl.col("began").is_not_null()
+    before = inside.shift(1, fill_value=False) & same & ~inside
+    ends = (before & (pl.col("code") <= codes.LAST_POSSIBLE)).fill_null(value=False)
+    began = pl.when(ends).then(pl.col("began").shift(1)).otherwise("began")
+    last = ends | (inside & ~inside.shift(-1, fill_value=False) & ~ends.shift(-1, fill_value=False))
+    most = (pl.col("received_ms") - began) * meter.rate_num // meter.rate_den + meter.step
+    frozen = inside | ends
+    return marked.with_columns(
+        pl.when(frozen).then(0).otherwise("low").alias("low"),
+        pl.when(frozen).then(pl.when(last).then(most).otherwise(0)).otherwise("high").alias("high"),
+    )

@@ -178,8 +178,6 @@ def _spoil(number: int, columns: list[np.ndarray], times: Series) -> None:
                 energy[at : at + 180] = energy[at]
             case 3:
                 times.synced[at : at + 600] = False
-            case 4:
-                times.received_ms[at : at + 30] = times.received_ms[at - 1]
             case 5:
                 times.quality[at : at + 2000] = Quality.NO_ANSWER
 
