@@ -54,6 +54,11 @@ class ComputeSettings(BaseModel):
         """The file of the provisional results."""
         return self.data_dir / "results.sqlite"
 
+    @property
+    def partials(self) -> Path:
+        """The file of what was measured in months that are over."""
+        return self.data_dir / "partials.sqlite"
+
 
 SAMPLE = """\
 # Sakugen compute. It only reads the journal; all that it writes can be computed anew.

@@ -23,9 +23,9 @@ from compute.methodologies.shape import Bounds, bounds
 from compute.pairs import total
 from compute.project import PeriodSettings, ProjectSettings
 from compute.result import Blocked, Result, VintageResult, issuable
-from compute.review import compare, further_jobs, review
+from compute.review import Job, compare, further_jobs, review
 from compute.rulesets import Ruleset
-from compute.task import Task
+from compute.task import Stretch, Task
 from compute.vintages import Vintage
 from ingest.store.readings import Evidence
 from metering.findings import Finding, Severity
@@ -37,7 +37,8 @@ EVIDENCE_MARGIN_MS = 26 * HOUR_MS
 """How far beyond a period records are needed: 24 h for the confirming reading, and slack for a change of clocks
 [ms]."""
 
-_ALWAYS = Fraction(1)
+ALWAYS = Fraction(1)
+"""The share of the nominal voltage of what is not asked for one."""
 
 
 def evidence_window(project: ProjectSettings, period: PeriodSettings) -> Interval:
@@ -82,6 +83,7 @@ def work_out(
     declared: Sequence[Declared] = (),
     until_ms: int | None = None,
     held: int = 0,
+    stretch: Stretch | None = None,
 ) -> Workings:
     """Compute a monitoring period and keep the workings.
 
@@ -93,18 +95,26 @@ def work_out(
         declared: the project's declared values, also those that a correction replaces.
         until_ms: for a provisional result, the instant at which the period is taken to end [ms]; None = its own end.
         held: how many records are held and could not be used.
+        stretch: what is measured of the evidence, when some of it was measured before.
 
     Raises:
         PeriodError: when `until_ms` leaves nothing of the period.
         ConfigError: when a declared value does not fit the project.
         ComputeError: when the project lacks a rating or a parameter, or an amount overflows.
     """
-    vintages = _vintages(project, period, until_ms)
+    vintages = vintages_until(project, period, until_ms)
     span = Interval(vintages[0].interval.start_ms, vintages[-1].interval.end_ms)
     fixed = resolve(project, ruleset)
     amended = amend(project, evidence, declared, evidence_window(project, period))
     task = Task(
-        amended.project, amended.evidence, period.id, vintages, ruleset, _ALWAYS, certificates=of_declared(declared)
+        amended.project,
+        amended.evidence,
+        period.id,
+        vintages,
+        ruleset,
+        ALWAYS,
+        of_declared(declared),
+        stretch,
     )
     measured, compared = _measure_all(task, fixed)
     parts = tuple(_parts(project, index, measured, fixed) for index in range(len(vintages)))
@@ -140,7 +150,12 @@ def work_out(
     return Workings(result, fixed, measured, parts, amended)
 
 
-def _vintages(project: ProjectSettings, period: PeriodSettings, until_ms: int | None) -> tuple[Vintage, ...]:
+def vintages_until(project: ProjectSettings, period: PeriodSettings, until_ms: int | None) -> tuple[Vintage, ...]:
+    """The vintages of a period that have begun at an instant [ms], the last one cut off there; None = all of it.
+
+    Raises:
+        PeriodError: when none has begun.
+    """
     whole = project.vintages(period)
     if until_ms is None:
         return whole
@@ -152,14 +167,19 @@ def _vintages(project: ProjectSettings, period: PeriodSettings, until_ms: int | 
     )
 
 
+def main_jobs(project: ProjectSettings) -> tuple[Job, ...]:
+    """The methodology's parameters, at each point of their role."""
+    asked = sorted(project.method.monitored, key=lambda spec: spec.parameter)
+    return tuple((spec, point) for spec in asked for point in project.points_with(spec.role))
+
+
 def _measure_all(task: Task, fixed: FixedValues) -> tuple[tuple[Measured, ...], tuple[Finding, ...]]:
     # The methodology's parameters, wider where a check meter disagrees, and what is told of the comparisons.
     project = task.project
-    asked = sorted(project.method.monitored, key=lambda spec: spec.parameter)
-    jobs = [(spec, point) for spec in asked for point in project.points_with(spec.role)]
+    jobs = main_jobs(project)
     measured = []
     for spec, point in (*jobs, *further_jobs(project, task.rules)):
-        fraction = fixed.factors[point.id].get("energised_fraction", _ALWAYS)
+        fraction = fixed.factors[point.id].get("energised_fraction", ALWAYS)
         measured.append(measure(replace(task, fraction=fraction), spec, point))
     return compare(project, tuple(measured[: len(jobs)]), tuple(measured[len(jobs) :]), task.vintages)
 

@@ -9,23 +9,23 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from compute.config import ComputeSettings
 from compute.declared import Declared, declared_beside
-from compute.engine import compute, evidence_window, work_out
+from compute.engine import compute, evidence_window
 from compute.errors import PeriodError
-from compute.hours import HourAmounts, HourResult, hourly
+from compute.follow import Follower
+from compute.partials import Partials
 from compute.project import PeriodSettings, ProjectSettings, load_project
 from compute.result import Blocked, Result
 from compute.results import ResultsWriter
 from compute.rulesets import ruleset
 from ingest.store.reader import JournalReader
-from ingest.store.sources import JournalSource, Source
+from ingest.store.sources import Source
 from metering.clock import Clock, utc_text
 from metering.errors import SakugenError
-from metering.interval import HOUR_MS
 
 
 def compute_once(
@@ -74,41 +74,6 @@ def _marked(result: Result, source: Source) -> Result:
     return replace(result, blocked_by=tuple(sorted(blocked, key=lambda why: (why.code, why.where, why.what))))
 
 
-@dataclass(frozen=True, slots=True)
-class SoFar:
-    """What a period amounts to up to now."""
-
-    result: Result
-    hours: tuple[HourResult, ...]
-
-
-def compute_so_far(
-    project: ProjectSettings, reader: JournalReader, period: PeriodSettings, declared: Sequence[Declared] = ()
-) -> SoFar | None:
-    """Compute a period up to the last whole hour that a later reading can confirm.
-
-    Args:
-        project: the project.
-        reader: ingest's journal.
-        period: one of the project's periods.
-        declared: its declared values.
-
-    Returns:
-        The result and what each hour gave, or None when no hour of the period is over yet.
-    """
-    window = evidence_window(project, period)
-    evidence = JournalSource(reader).evidence(project.id, window.start_ms, window.end_ms)
-    slots = [int(series.time_ms[-1]) for series in evidence.by_key.values() if len(series)]
-    span = project.interval_of(period)
-    until_ms = min((max(slots, default=0) - 1) // HOUR_MS * HOUR_MS, span.end_ms)
-    if until_ms <= span.start_ms:
-        return None
-    held = len(reader.held(project.id))
-    workings = work_out(project, evidence, period, ruleset(), declared=declared, until_ms=until_ms, held=held)
-    amounts = [HourAmounts(one.spec, one.point, one.hours, one.late) for one in workings.measured]
-    return SoFar(workings.result, hourly(workings.result, project.method, amounts, workings.fixed.factors))
-
-
 def main(settings: ComputeSettings) -> None:
     """Keep provisional results up to date until SIGTERM or SIGINT.
 
@@ -140,12 +105,13 @@ async def run(settings: ComputeSettings, stop: asyncio.Event) -> None:
     projects = tuple(load_project(path) for path in settings.projects)
     reader = JournalReader(settings.journal)
     clock = settings.clock.build()
-    with ResultsWriter(settings.results) as writer:
+    with ResultsWriter(settings.results) as writer, Partials(settings.partials) as partials:
+        follower = Follower(reader, partials)
         sys.stdout.write(f"ready compute {len(projects)} projects results={settings.results}\n")
         sys.stdout.flush()
         while not stop.is_set():
             for path, project in zip(settings.projects, projects, strict=True):
-                await asyncio.to_thread(_refresh, path, project, reader, writer, clock)
+                await asyncio.to_thread(_refresh, path, project, follower, writer, clock)
             await _pause(stop, settings.every_s)
 
 
@@ -157,15 +123,16 @@ async def _pause(stop: asyncio.Event, seconds: float) -> None:
 
 
 def _refresh(
-    project_file: Path, project: ProjectSettings, reader: JournalReader, writer: ResultsWriter, clock: Clock
+    project_file: Path, project: ProjectSettings, follower: Follower, writer: ResultsWriter, clock: Clock
 ) -> None:
     # One project's trouble is told and never stops another's.
-    if not reader.path.exists():
+    if not follower.has_journal:
         return
     try:
+        follower.look()
         declared = declared_beside(project_file, project.id)  # each time anew: values are declared while it runs
         for period in project.period:
-            found = compute_so_far(project, reader, period, declared)
+            found = follower.so_far(project, period, declared)
             if found is not None:
                 provisional = found.result.interval.end_ms < project.interval_of(period).end_ms
                 writer.put(found.result, found.hours, provisional=provisional, computed_ms=clock.now_ms())

@@ -12,8 +12,8 @@ import numpy as np
 from compute.amounts import cuts_of
 from compute.errors import ProjectError
 from compute.frozen import POWERS
-from compute.intervals import Rate
-from compute.joining import settled
+from compute.intervals import Ints, Rate
+from compute.joining import join, settled
 from compute.law import Cuts, Law, counter_law
 from compute.measured import counter_segment, sample_segment
 from compute.methodologies import Monitored
@@ -24,11 +24,13 @@ from compute.sources import (
     Believed,
     Samples,
     energised_samples,
+    poll_interval_ms,
     power_samples,
     running_samples,
 )
-from compute.task import Task
-from ingest.store.series import Series
+from compute.task import Stretch, Task
+from ingest.store.series import Series, empty_series
+from ingest.store.sources import rows_of
 from metering.interval import Interval
 
 
@@ -50,7 +52,12 @@ def track_of(task: Task, spec: Monitored, series: tuple[Series, ...], point: Poi
         ProjectError: when the point lacks a rating.
         AmountOverflowError: when int64 cannot hold an amount.
     """
-    return _measured(task, spec, series, point, cuts_of(task.vintages, task.tolerance_ms))
+    law = law_of(task, spec, series, point, cuts_of(task.vintages, task.tolerance_ms))
+    segment = segment_of(task, spec, series, point, law)
+    before = None if task.stretch is None else task.stretch.before.get((spec.parameter, point.id))
+    if before is not None:
+        segment = join(before, segment, law)
+    return Track(settled(segment, law), segment, law)
 
 
 def pairs_in(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings, span: Interval) -> Marks:
@@ -66,31 +73,61 @@ def pairs_in(task: Task, spec: Monitored, series: tuple[Series, ...], point: Poi
     inside = stands[(stands >= span.start_ms) & (stands <= span.end_ms)]
     cuts = cuts_of(task.vintages, task.tolerance_ms)
     cuts = replace(cuts, edges=tuple(sorted({*cuts.edges, span.start_ms, span.end_ms, *inside.tolist()})))
-    marks = _measured(task, spec, series, point, cuts).segment.marks
+    law = law_of(task, spec, series, point, cuts)
+    marks = settled(segment_of(task, spec, series, point, law), law).marks
     return Marks(marks.table[(marks.earlier_ms < span.end_ms) & (marks.later_ms > span.start_ms)])
 
 
-def _measured(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings, cuts: Cuts) -> Track:
+def law_of(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings, cuts: Cuts) -> Law:
+    """Say what holds of all readings of a parameter; only what they were read with is looked at.
+
+    Raises:
+        ProjectError: when the point lacks a rating.
+    """
     if spec.kind == "counter":
-        return _counter_track(task, series[0], point, cuts)
-    samples = _samples(task, spec, series, point)
-    law = Law(cuts, interval_ms=samples.interval_ms)
+        if point.rated_power_w is None:
+            raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
+        power = _power(task, series[0])
+        return counter_law(task.project, point, series[0], power if power.bindings else None, task.rules, cuts)
+    law = Law(cuts, interval_ms=max(poll_interval_ms(one) for one in series))
     if spec.kind == "integral":
         most = _rated_mw(point) * task.rules.rated_margin
         law = replace(law, rate=Rate(most.numerator, most.denominator))
-    segment = sample_segment(samples.time_ms, samples.answer_ms, samples.state, law)
-    return Track(segment, segment, law)
+    return law
 
 
-def _counter_track(task: Task, series: Series, point: PointSettings, cuts: Cuts) -> Track:
-    if point.rated_power_w is None:
-        raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
-    power = task.evidence.series(point.id, POWERS[series.measurand][0]) if series.measurand in POWERS else None
-    if power is not None and len(power) < 2:
-        power = None
-    law = counter_law(task.project, point, series, power, task.rules, cuts)
-    segment = counter_segment(series, law, power)
-    return Track(settled(segment, law), segment, law)
+def segment_of(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings, law: Law) -> Segment:
+    """Measure the task's stretch of a parameter.
+
+    Raises:
+        ProjectError: when the point lacks a rating.
+        AmountOverflowError: when int64 cannot hold an amount.
+    """
+    if spec.kind == "counter":
+        power = _inside(_power(task, series[0]), task.stretch)
+        return counter_segment(_inside(series[0], task.stretch), law, power if len(power) else None)
+    samples = _samples(task, spec, series, point)
+    rows = _rows(samples.time_ms, task.stretch)
+    return sample_segment(samples.time_ms[rows], samples.answer_ms[rows], samples.state[rows], law)
+
+
+def _power(task: Task, series: Series) -> Series:
+    name = POWERS.get(series.measurand)
+    return empty_series(series.point, series.measurand) if name is None else task.evidence.series(series.point, name[0])
+
+
+def _inside(series: Series, stretch: Stretch | None) -> Series:
+    rows = _rows(series.time_ms, stretch)
+    if rows.stop == rows.start:
+        return empty_series(series.point, series.measurand)
+    return series if stretch is None else rows_of(series, rows)
+
+
+def _rows(time_ms: Ints, stretch: Stretch | None) -> slice:
+    if stretch is None:
+        return slice(0, len(time_ms))
+    first, end = (int(row) for row in np.searchsorted(time_ms, (stretch.slots.start_ms, stretch.slots.end_ms)))
+    return slice(first, end)
 
 
 def _samples(task: Task, spec: Monitored, series: tuple[Series, ...], point: PointSettings) -> Samples:

@@ -192,6 +192,12 @@ class JournalReader:
             for row in self._journal.stream(home, project, *spans.get(home, (1, 0))):
                 yield _stored(row)
 
+    def newest_slot_ms(self, project: str) -> int | None:
+        """The newest slot that a record of a project in the journal's own file speaks of [ms]; None without any."""
+        sql = "SELECT MAX(last_slot_ms) FROM records WHERE project = ? AND status = 'appended'"
+        newest: int | None = self._journal.query(sql, (project,))[0][0]
+        return newest
+
     def months(self) -> list[ListedMonth]:
         """Give the closed months, oldest first."""
         return self._journal.months()
