@@ -98,13 +98,32 @@ def add_sightings(
     """
     edges = _edges(project)
     usable = np.flatnonzero(usable_rows(polled, declared_meter(project, polled)))
+    last_ms = max([*(int(slot) for slot in polled.time_ms[usable[-1:]]), *(one.slot_ms for one in sightings)])
+    ordered = [
+        (seen, _around(polled, usable, seen, nothing_later=seen.slot_ms >= last_ms))
+        for seen in sorted(sightings, key=lambda one: (one.slot_ms, str(one.meter)))
+    ]
+    usable_ones = [pair for pair in ordered if _refusal(project, polled, *pair, edges) is None]
+    doubtful = _doubtful(polled, usable_ones)
     series, findings = polled, []
-    for seen in sorted(sightings, key=lambda one: (one.slot_ms, str(one.meter))):
-        last_ms = max([int(slot) for slot in polled.time_ms[usable[-1:]]] + [one.slot_ms for one in sightings])
-        around = _around(polled, usable, seen, nothing_later=seen.slot_ms >= last_ms)
-        series, finding = _add(project, polled, series, seen, around, edges)
+    for seen, around in ordered:
+        agrees = (around.before, around.after) not in doubtful
+        series, finding = _add(project, polled, series, seen, around, edges, agrees=agrees)
         findings.append(finding)
     return series, tuple(findings)
+
+
+def _doubtful(polled: Series, ordered: Sequence[tuple[Sighting, "_Around"]]) -> set[tuple[int | None, int | None]]:
+    # Gaps in which some sighting contradicts what was polled, or two contradict each other: none in it is believed,
+    # for what is read coarsely cancels out only where all around it is.
+    doubtful, last = set(), dict[tuple[int | None, int | None], Sighting]()
+    for seen, around in ordered:
+        gap = (around.before, around.after)
+        before = last.setdefault(gap, seen)
+        if not _agrees(polled, around, seen) or before.value >= seen.value + seen.step:
+            doubtful.add(gap)
+        last[gap] = seen
+    return doubtful
 
 
 def _edges(project: ProjectSettings) -> tuple[int, ...]:
@@ -123,7 +142,14 @@ def _around(polled: Series, usable: np.typing.NDArray[np.intp], seen: Sighting, 
 
 
 def _add(
-    project: ProjectSettings, polled: Series, series: Series, seen: Sighting, around: _Around, edges: Sequence[int]
+    project: ProjectSettings,
+    polled: Series,
+    series: Series,
+    seen: Sighting,
+    around: _Around,
+    edges: Sequence[int],
+    *,
+    agrees: bool,
 ) -> tuple[Series, Finding]:
     neighbour = around.before if around.before is not None else around.after
     if neighbour is None:
@@ -132,8 +158,8 @@ def _add(
     if refusal is not None:
         return series, _unused(series, seen, refusal)
     bound = polled.bound(neighbour)
-    if not _agrees(polled, around, seen):
-        what = "a declared register reading contradicts what was polled; nothing on either side of it is proved"
+    if not agrees:
+        what = "a declared register reading, or another in this gap, contradicts the rest; nothing around it is proved"
         # Each is a register of its own: two wrong readings must not vouch for each other. It stands at one instant, for
         # it must not overtake what was polled just before or after it.
         name = f"{bound.register.name} on the display, {seen.declared}"

@@ -229,6 +229,20 @@ def test_two_readings_that_contradict_what_was_polled_do_not_vouch_for_each_othe
     assert codes(result).count("declared-reading-differs") == 2
 
 
+@pytest.mark.parametrize(
+    "off", [(-20, -1), (8, 9, -1, 0)], ids=["one contradicts what was polled", "they contradict each other"]
+)
+def test_one_wrong_reading_in_a_gap_makes_all_of_them_doubtful(world, off):
+    """Else what a coarse one leaves away would be credited on its other side, and what was credited once, twice."""
+    readings = []
+    for place, mwh in enumerate(off):
+        moment_ms = GAP[0] + HOUR_MS + 600_000 * (place + 1)
+        readings.append((moment_ms, true_at(GAP[0]) + mwh * MW_H + 1, COARSE))
+    result = world(polled([GAP]), *readings)
+    assert lows(result)[0] == CLEAN[0] - 10 * Fraction("0.797")
+    assert codes(result).count("declared-reading-differs") == len(off)
+
+
 def test_no_display_tells_what_happened_in_a_gap_in_which_the_counter_went_down(world):
     values = {slot: value - 40 * MW_H if slot >= GAP[1] else value for slot, value in polled([GAP]).items()}
     value = true_at(MORNING_MS)
@@ -241,7 +255,7 @@ def test_no_display_tells_what_happened_in_a_gap_in_which_the_counter_went_down(
 @given(
     start_h=st.integers(1, 40),
     length_h=st.integers(1, 12),
-    moments=st.lists(st.integers(-3600, 54 * 3600), min_size=1, max_size=3, unique=True),
+    moments=st.lists(st.integers(-3600, 54 * 3600), min_size=1, max_size=5, unique=True),
     resolution=st.sampled_from([FINE, COARSE]),
     data=st.data(),
 )
