@@ -57,11 +57,13 @@ def declared_meter(project: ProjectSettings, series: Series) -> Ints:
     placed = np.full(len(series), NOWHERE, np.int64)
     for index, meter in enumerate(project.meters_of(series.point)):
         start_ms, end_ms = installed_ms(meter)
-        stood = series.time_ms >= start_ms
-        if end_ms is not None:
-            stood &= series.time_ms < end_ms
+        first = int(np.searchsorted(series.time_ms, start_ms))
+        end = len(series) if end_ms is None else int(np.searchsorted(series.time_ms, end_ms))
         same = np.array([is_meter(bound, meter) for bound in series.bindings], np.bool_)
-        placed[stood & same[series.binding]] = index
+        if same.all():  # the rule
+            placed[first:end] = index
+        else:
+            placed[first:end][same[series.binding[first:end]]] = index
     return placed
 
 
@@ -232,8 +234,10 @@ def impossible_rows(series: Series, believed: Believed) -> NDArray[np.bool_]:
 def frozen_rows(series: Series, rule: FrozenVoltage | None) -> NDArray[np.bool_]:
     """Mark the ok readings that only repeat one before; the first of them is believed."""
     marked = np.zeros(len(series), np.bool_)
+    if rule is None:
+        return marked
     rows = np.flatnonzero(series.quality == Quality.OK)
-    if rule is None or len(rows) == 0:
+    if len(rows) == 0:
         return marked
     value, time_ms = series.value[rows], series.time_ms[rows]
     starts = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(np.diff(value)) + 1])
