@@ -25,7 +25,7 @@ def step_of(value: int, step: int, one: float, digits: int) -> int:
         return step
     # float64 is exact enough for a power of two.
     _, exponent = math.frexp(abs(float(value)) / one)
-    return int(math.ceil(one * math.ldexp(1.0, exponent - digits)))  # noqa: RUF046 - compiled, it is a float
+    return int(math.ceil(one * math.ldexp(1.0, int(exponent - digits))))  # noqa: RUF046 - compiled, it is a float
 
 
 @compiled
