@@ -146,10 +146,12 @@ def test_a_negative_vintage_is_told_as_it_is(boiler):
 def test_a_value_of_the_point_itself_is_told_before_the_projects(project_texts, shown, explained):
     own = '[[parameter]]\nname = "EF_RE"\npoint = "bus"\nvalue = "0.533"\n'
     own += 'unit = "tCO2/MWh"\nsource = "page 2"\nmark = "V"\n'
+    own += '[[point]]\nid = "roof"\nrole = "generation"\nrated_power_w = 1_000\n'
     part = shown("bus", EXPORT, steady(), interval_ms=HOUR_MS)
     explanation = explained(project_texts["solar-pv"]() + own, [part])
-    factor = find(explanation, "fixed", "EF_RE@bus")
-    assert (factor.value.low, factor.fact("source")) == (Fraction("0.533"), "page 2")
+    bus, roof = (find(explanation, "emissions", name).steps[1] for name in ("EG@bus", "EG@roof"))
+    assert (bus.name, bus.value.low, bus.fact("source")) == ("EF_RE@bus", Fraction("0.533"), "page 2")
+    assert (roof.name, roof.value.low) == ("EF_RE", Fraction("0.797"))
 
 
 def test_what_keeps_a_result_from_being_creditable_is_told_first(solar, project_texts, shown, explained):

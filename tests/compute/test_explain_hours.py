@@ -144,6 +144,18 @@ def test_time_that_nothing_proves_is_a_doubt_with_what_was_possible(solar):
     assert facts(closing)["from_utc"] == "2026-01-01T15:00:00Z"  # the last reading that a later one confirms
 
 
+@pytest.mark.parametrize("hour", [20, 21, 22])
+def test_what_lies_behind_the_last_confirmed_reading_counts_in_no_hour(solar, hour):
+    values = {slot: value for slot, value in steady().items() if slot < END_MS}
+    values[END_MS - HOUR_MS] = 0  # at 23:00; so 22:00 may be wrong too, nothing confirms 21:00, and 20:00 is the last
+    explanation = solar(values, hour=f"2026-01-01T{hour}:00")
+    (asked,) = steps(explanation, "hour", f"2026-01-01T{hour}:00")
+    assert asked.value == Pair(0, 0)
+    assert facts(asked.steps[0])["counts"].startswith("in no hour")
+    (closing,) = steps(explanation, "doubt")
+    assert facts(closing)["from_utc"] == "2026-01-01T12:00:00Z"
+
+
 def test_the_next_pair_does_not_tell_the_reading_between_them_again(project_texts, shown, explained):
     slots = range(START_MS - HOUR_MS, END_MS + HOUR_MS, HOUR_MS // 4)
     values = {slot: 10_000 * MW_H + place * MW_H // 4 for place, slot in enumerate(slots)}
@@ -171,6 +183,7 @@ def test_a_burner_tells_its_state_at_both_ends(project_texts, shown, explained):
     assert (pair.value, pair.unit, facts(pair)["code"]) == (Pair(0, HOUR_MS), "ms", "state-changed")
     assert (facts(pair)["earlier state"], facts(pair)["later state"]) == ("in it", "not in it")
     assert facts(pair)["time between"] == HOUR_MS
+    assert "nominal_voltage_v" not in facts(pair)
 
 
 def test_a_station_tells_every_phase_and_what_counts_as_energised(project_texts, shown, explained):
@@ -247,3 +260,18 @@ def test_held_records_and_declared_values_count_as_they_do_for_the_result(
     result = compute(project, evidence, period, rules, declared=declared, held=2)
     assert found.about["input_sha256"] == result.input_digest
     assert any("2 records are held" in why for why in found.blocked_by)
+
+
+def test_a_reading_from_a_display_is_told_with_its_declared_value(project_texts, make_records, shown, declaration):
+    noon_ms = NEW_YEAR_MS + 12 * HOUR_MS
+    values = {
+        slot: 4_962_000_000 + place * 10**6 for place, slot in enumerate(SLOTS) if abs(slot - noon_ms) > 2 * HOUR_MS
+    }
+    records = make_records([shown("bus", "energy_export_total_wh", values, interval_ms=HOUR_MS)])
+    project = parse_project(project_texts["solar-pv"]())
+    period, declared = project.period[0], parse_declared(dict([declaration("register-reading")]))
+    question = question_of(project, period, hour="2026-01-01T12:00")
+    explanation = explain(
+        project, collect(records), period, ruleset(), question, lambda _start, _end: records, declared=declared
+    )
+    assert {facts(step)["sha256"] for step in steps(explanation, "declared")} == {declared[0].digest}
