@@ -127,7 +127,7 @@ def counter_segment(columns: Columns, tables: Tables, law: Ints, edges: Ints) ->
     work[at.S_BLOCK] = _LEAST_ROWS
     hours, marks = np.empty((1024, at.HOUR_COLUMNS), np.int64), np.empty((64, at.MARK_COLUMNS), np.int64)
     runs = np.empty((BLOCK_ROWS, at.RUN_COLUMNS), np.int64)
-    row = 0
+    row = int(work[at.S_ROWS])  # 0, which numba would compile everything once more for
     while 0 <= row < len(columns[0]):
         hours = with_room(hours, work[at.S_HOURS], 2 * BLOCK_ROWS + 2)
         marks, runs = with_room(marks, work[at.S_MARKS], BLOCK_ROWS), with_room(runs, work[at.S_RUNS], BLOCK_ROWS)

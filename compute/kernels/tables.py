@@ -16,7 +16,9 @@ def with_room(table: Ints, used: int, more: int) -> Ints:
     if used + more <= len(table):
         return table
     larger = np.empty((2 * len(table) + more, table.shape[1]), np.int64)
-    larger[:used] = table[:used]
+    for row in range(used):
+        for column in range(table.shape[1]):
+            larger[row, column] = table[row, column]
     return larger
 
 
