@@ -1,6 +1,7 @@
 """In: a request to a device on a line. Out: its answer, and an entry in the ledger when a client can have it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from metering.clock import Clock
 from simulators.faults import Fault, FaultBoard
@@ -74,6 +75,8 @@ class Devices:
         else:
             pdu = registers_pdu(request.function, words)
         sending = disturbed(framing, request, pdu, faults)
+        if instrument.sheet.response_s:
+            sending = replace(sending, delay_s=sending.delay_s + instrument.sheet.response_s)
         if isinstance(words, bytes) and sending.arrives_whole:
             self._ledger.append(
                 ServedAnswer(
@@ -82,7 +85,7 @@ class Devices:
                     site=self._site,
                     device=instrument.name,
                     unit_id=instrument.unit_id,
-                    function=instrument.function,
+                    function=request.function,
                     address=request.address,
                     words=words,
                 )
@@ -92,7 +95,7 @@ class Devices:
 
 def _words(instrument: Instrument, request: Request, at_ms: int, faults: Sequence[Fault]) -> bytes | int:
     # What the registers show, or the exception's code.
-    if request.function != instrument.function:
+    if request.function not in {instrument.function, instrument.sheet.also}:
         return ILLEGAL_FUNCTION
     if not 1 <= request.count <= MOST_REGISTERS:
         return ILLEGAL_VALUE

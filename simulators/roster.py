@@ -171,9 +171,9 @@ ROSTER: Mapping[PlantName, Entry] = {
     "transformer-stations": Entry(
         _stations,
         (
-            Placed("station-1", 1, _EM340, "SIM-EM3-0001"),
-            Placed("station-2", 2, _EM340, "SIM-EM3-0002"),
-            Placed("station-3", 3, _EM340, "SIM-EM3-0003"),
+            Placed("station-1", 1, _EM340, "EM30001"),
+            Placed("station-2", 2, _EM340, "EM30002"),
+            Placed("station-3", 3, _EM340, "EM30003"),
         ),
     ),
     "steam-boiler": _alone(SteamBoilers, [("boiler-aux", _IEM3000)]),

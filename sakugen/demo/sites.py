@@ -42,7 +42,7 @@ def _inverter(number: int) -> DemoDevice:
 
 def _station(number: int) -> DemoDevice:
     measurands = ("voltage_l1_v", "voltage_l2_v", "voltage_l3_v", "active_power_w", "energy_import_total_wh")
-    name, serial = f"station-{number}", f"SIM-EM3-{number:04d}"
+    name, serial = f"station-{number}", f"EM3{number:04d}"
     return DemoDevice(name, number, "carlo_gavazzi_em340", "Carlo Gavazzi", "EM340", serial, measurands)
 
 

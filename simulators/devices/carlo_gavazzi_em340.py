@@ -5,10 +5,11 @@ register, Hz × 10.
 
 References:
     Register list of the EM330/EM340 family as the open-source reader mbmd uses it: V 0x00, A 0x0C, phase power 0x12,
-    total power 0x28, frequency 0x33, energy import 0x34, export 0x4E. Addresses are the protocol's, counted from 0.
+    total power 0x28, frequency 0x33, energy import 0x34, export 0x4E; identification code 0x0B; serial number 0x5000,
+    one character a register, as a Telegraf issue reports. Addresses are the protocol's, counted from 0.
 """
 
-from simulators.devices.table import Row, Sheet
+from simulators.devices.table import Fixed, Row, Sheet, Text
 
 
 def _row(address: int, shows: str, step: float) -> Row:
@@ -34,4 +35,7 @@ SHEET = Sheet(
         _row(0x34, "energy_import_total_wh", 100),
         _row(0x4E, "energy_export_total_wh", 100),
     ),
+    fixed=(Fixed(0x0B, (341,)),),
+    texts=(Text(0x5000, 7, "{serial}", one_a_register=True),),
+    also=3,
 )

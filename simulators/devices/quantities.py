@@ -1,7 +1,7 @@
 """What an instrument sees in, the quantities that its registers can show out, under the names of measurands.
 
-Names are those of `metering.measurands`; a quantity that no project needs yet, such as the power of one phase, is named
-in the same manner.
+Names are those of `metering.measurands`; a quantity that no project needs yet, such as the power of one phase, is
+named in the same manner.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,12 +10,13 @@ from dataclasses import asdict
 import numpy as np
 
 from simulators.devices.table import FloatArray, Image, Quantities, Sheet, image
-from simulators.plants.states import BurnerState, ElectricState, HeatState, InverterState, State
+from simulators.plants.states import BurnerState, ElectricState, HeatState, InverterState, State, SteamState
 
 Columns = Mapping[str, FloatArray]
 """The fields of a state, one value an instant; three rows where there are three phases."""
 
 _J_PER_WH = 3600.0
+_BAR_PER_MPA, _ATMOSPHERE_BAR = 10.0, 1.01325
 _MPPT, _SLEEPING = 4.0, 2.0
 """SunSpec's states of an inverter."""
 _INVERTER_EFFICIENCY = 0.985
@@ -99,6 +100,15 @@ def _heat(seen: Columns) -> Quantities:
     }
 
 
+def _steam(seen: Columns) -> Quantities:
+    return {
+        **seen,
+        "supply_temperature_degc": seen["temperature_degc"],
+        "pressure_bar_gauge": seen["pressure_mpa"] * _BAR_PER_MPA - _ATMOSPHERE_BAR,
+        "heat_total_j": seen["heat_total_wh"] * _J_PER_WH,
+    }
+
+
 def _burner(seen: Columns) -> Quantities:
     return {"burner_state": seen["running"]}
 
@@ -107,6 +117,7 @@ _OF: Mapping[type[State], Callable[[Columns], Quantities]] = {
     ElectricState: _electric,
     InverterState: _inverter,
     HeatState: _heat,
+    SteamState: _steam,
     BurnerState: _burner,
 }
 

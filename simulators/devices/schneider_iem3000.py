@@ -5,8 +5,8 @@ meter calls delivered, into the load; power is negative while it exports. Values
 
 References:
     Register list of the iEM3000 series as the open-source reader mbmd uses it: A 0x0BB7, V 0x0BD3, phase power
-    0x0BED, total power 0x0BF3, frequency 0x0C25, import 0x0C83, export 0x0C87. Addresses are the protocol's, counted
-    from 0.
+    0x0BED, total power 0x0BF3, frequency 0x0C25, import 0x0C83, export 0x0C87, reactive energy 0x0C93 and 0x0C97.
+    Addresses are the protocol's, counted from 0.
 """
 
 from simulators.devices.table import Row, Sheet
@@ -29,5 +29,7 @@ SHEET = Sheet(
         Row(0x0C25, "f32", "frequency_hz"),
         Row(0x0C83, "s64", "energy_import_total_wh"),
         Row(0x0C87, "s64", "energy_export_total_wh"),
+        Row(0x0C93, "s64", "reactive_energy_import_total_varh"),
+        Row(0x0C97, "s64", "reactive_energy_export_total_varh"),
     ),
 )

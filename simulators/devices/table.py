@@ -62,6 +62,15 @@ class Text:
     registers: int
     says: str
     """The text; "{serial}" becomes the serial number."""
+    one_a_register: bool = False
+    """One character a register, in its low byte."""
+
+
+@dataclass(frozen=True, slots=True)
+class SerialNumber:
+    """A serial number in two registers, high word first: the digits of the serial as one number."""
+
+    address: int
 
 
 @dataclass(frozen=True)
@@ -77,6 +86,13 @@ class Sheet:
     texts: tuple[Text, ...] = ()
     blanks: tuple[tuple[int, int], ...] = ()
     """(first address, registers) that answer 0 where nothing else stands."""
+    serials: tuple[SerialNumber, ...] = ()
+    also: Literal[3, 4] | None = None
+    """The other function, when it reads as well; which registers then are holding ones is not told apart."""
+    response_s: float = 0.0
+    """How long it takes to answer [s]."""
+    coarser: "Sheet | None" = None
+    """The same device after its scale factors have changed; None = it has none."""
 
     @cached_property
     def addresses(self) -> tuple[int, ...]:
@@ -84,6 +100,7 @@ class Sheet:
         covered = {row.address + at for row in self.rows for at in range(_words_of(row))}
         covered |= {part.address + at for part in self.fixed for at in range(len(part.words))}
         covered |= {part.address + at for part in self.texts for at in range(part.registers)}
+        covered |= {serial.address + at for serial in self.serials for at in range(2)}
         covered |= {first + at for first, count in self.blanks for at in range(count)}
         return tuple(sorted(covered))
 
@@ -135,12 +152,21 @@ def image(sheet: Sheet, quantities: Quantities, serial: str) -> Image:
     for part in sheet.fixed:
         _put(words, sheet, part.address, np.array([part.words], np.uint16))
     for text in sheet.texts:
-        data = text.says.format(serial=serial).encode("ascii")[: 2 * text.registers].ljust(2 * text.registers, b"\0")
-        _put(words, sheet, text.address, np.frombuffer(data, ">u2")[None, :])
+        _put(words, sheet, text.address, _characters(text, serial))
+    for number in sheet.serials:
+        digits = int("".join(filter(str.isdigit, serial)) or "0") % 2**32
+        _put(words, sheet, number.address, np.array([divmod(digits, 2**16)], np.uint16))
     unknown = np.full(instants, np.nan)
     for row in sheet.rows:
         _put(words, sheet, row.address, encoded(row, quantities.get(row.shows, unknown)))
     return Image(sheet, words)
+
+
+def _characters(text: Text, serial: str) -> NDArray[np.unsignedinteger]:
+    data = text.says.format(serial=serial).encode("ascii")
+    if text.one_a_register:
+        return np.frombuffer(data[: text.registers].ljust(text.registers, b"\0"), np.uint8)[None, :]
+    return np.frombuffer(data[: 2 * text.registers].ljust(2 * text.registers, b"\0"), ">u2")[None, :]
 
 
 def _put(words: WordArray, sheet: Sheet, address: int, values: NDArray[np.unsignedinteger]) -> None:
@@ -174,6 +200,23 @@ def _whole(row: Row, counts: FloatArray) -> NDArray[np.integer]:
     bounded = np.clip(np.where(known, whole, 0), float(limits.min), np.nextafter(float(limits.max) + 1, 0))
     filled: NDArray[np.integer] = bounded.astype(np.int64 if limits.min < 0 else np.uint64)
     return np.where(known, filled, row.missing or 0)
+
+
+def phases(address: int, type_: Type, shows: str, step: float = 1, *, apart: int = 2) -> tuple[Row, ...]:
+    """The rows of three phases.
+
+    Args:
+        address: of the first phase.
+        type_: of each.
+        shows: the quantity with `{}` where the phase's number stands.
+        step: see `Row`.
+        apart: from one phase to the next [registers].
+    """
+    return tuple(Row(address + apart * at, type_, shows.format(at + 1), step=step) for at in range(3))
+
+
+VOLTAGE, CURRENT, POWER = "voltage_l{}_v", "current_l{}_a", "active_power_l{}_w"
+"""What `phases` shows."""
 
 
 def _words_of(row: Row) -> int:
