@@ -199,9 +199,8 @@ class _Cut:
         flows_left, flows_right = self._left.flows, self._right.flows
         self._ends[at.S_TAIL_RUN :] = self._right.ends[at.S_TAIL_RUN :]
         if not is_still:
-            if _stood(left):
-                left[at.RUN_ENDER : at.RUN_ENDER + at.READING_COLUMNS] = right[: at.READING_COLUMNS]
-                left[at.RUN_ENDED], left[at.RUN_TAKEN] = 1, int(says)
+            left[at.RUN_ENDER : at.RUN_ENDER + at.READING_COLUMNS] = right[: at.READING_COLUMNS]
+            left[at.RUN_ENDED], left[at.RUN_TAKEN] = 1, int(says)
             self._keep(left, flows_left[2], is_head=left_is_whole, is_tail=False)
             self._keep(right, flows_right[1], is_head=False, is_tail=right_is_whole)
             return
@@ -217,7 +216,7 @@ class _Cut:
         # A stretch at an end stays open; one that lies between is frozen or not.
         for is_there, place, flow_at in ((is_head, at.S_HEAD_RUN, 1), (is_tail, at.S_TAIL_RUN, 2)):
             if is_there:
-                self._ends[place : place + at.RUN_COLUMNS] = run if _stood(run) else 0
+                self._ends[place : place + at.RUN_COLUMNS] = run if _stood(run) or run[at.RUN_ENDED] else 0
                 self._flows[flow_at] = flowed
         if not is_head and not is_tail and is_frozen(run, flowed, self._law):
             self._frozen.append(run[None])
@@ -226,7 +225,7 @@ class _Cut:
 def _run(segment: Segment, place: int, reading: int) -> Ints:
     # The still stretch at an end; of one reading when it did not stand still there.
     run = segment.ends[place : place + at.RUN_COLUMNS].copy()
-    if not _stood(run):
+    if not _stood(run) and not run[at.RUN_ENDED]:
         run[:] = 0
         here = segment.ends[reading : reading + at.READING_COLUMNS]
         run[: at.READING_COLUMNS] = run[at.RUN_TO : at.RUN_TO + at.READING_COLUMNS] = here

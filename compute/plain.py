@@ -147,7 +147,7 @@ def _runs(readings: list[Reading], rows: list[list[int]]) -> list[list[int]]:
         end = start
         while end < len(rows) and rows[end][at.CODE] <= codes.LAST_POSSIBLE and _same(rows[end]):
             end += 1
-        if end > start:
+        if end > start or start == 0:  # what lies before the first reading may have shown the same
             ended = end < len(rows)
             ender = readings[end + 1] if ended else (0,) * at.READING_COLUMNS
             taken = ended and rows[end][at.CODE] <= codes.LAST_POSSIBLE

@@ -15,8 +15,9 @@ from compute.kernels.rule import most_in, pair
 from compute.kernels.still import end_run, extend_run
 from compute.kernels.tables import add_amount, add_usable, copy, emit
 
-BLOCK_ROWS = 256
+BLOCK_ROWS = 1024
 FEWEST_ROWS = 8
+_MAX = 2**63 - 1
 
 
 @compiled
@@ -135,20 +136,30 @@ def _add_hours(columns: Columns, law: Ints, edges: Ints, hours: Ints, work: Ints
     apart_ms = time_ms[start] - time_ms[start - 1]
     row, before = start, value[start - 1]
     while row < end - 1:
-        if add_amount(hours, work, time_ms[row], 0, 0, law[at.ORIGIN_MS], edges) < 0:
-            return codes.OVERFLOW
+        add_amount(hours, work, time_ms[row], 0, 0, law[at.ORIGIN_MS], edges)
         last = min(end - 2, row + (work[at.S_AMOUNT_TO] - time_ms[row]) // apart_ms)
-        gain = value[last] - before
-        if add_amount(hours, work, time_ms[row], gain, gain, law[at.ORIGIN_MS], edges) < 0:
+        gain, place = value[last] - before, work[at.S_AMOUNT_ROW]
+        if hours[place, at.HOUR_HIGH] > _MAX - gain:
             return codes.OVERFLOW
+        hours[place, at.HOUR_LOW] += gain
+        hours[place, at.HOUR_HIGH] += gain
         before, row = value[last], last + 1
     row = start
     while row < end:
         add_usable(hours, work, time_ms[row], 0, law[at.ORIGIN_MS], edges)
         last = min(end - 1, row + (work[at.S_USABLE_TO] - 1 - time_ms[row]) // apart_ms)
-        add_usable(hours, work, time_ms[row], last - row + 1, law[at.ORIGIN_MS], edges)
+        hours[work[at.S_USABLE_ROW], at.HOUR_USABLE] += last - row + 1
         row = last + 1
     return codes.DONE
+
+
+@compiled
+def _all_gain(value: Ints, start: int, end: int) -> bool:
+    before, here = value[start - 1 : end - 1], value[start:end]
+    wrong = np.int64(0)
+    for row in range(end - start):
+        wrong |= here[row] - before[row] - 1
+    return bool(wrong >= 0)
 
 
 @compiled
@@ -169,18 +180,22 @@ def _still(columns: Columns, tables: Tables, law: Ints, work: Ints, runs: Ints, 
     began, row = start - 1, start
     if value[end - 1] == value[start - 1]:
         row = end
+    elif work[at.S_PAIRS] > 0 and _all_gain(value, start, end):
+        if work[at.S_STILL] != 0:
+            reading_at(columns, tables, start, law[at.TOLERANCE_MS], work, at.S_NOW)
+            end_run(work, at.S_NOW, True, law[at.STILL_MS], runs)
+        return codes.DONE
     while row < end:
         if value[row] == value[row - 1]:
             row += 1
             continue
         last, has_run = row - 1, work[at.S_STILL] != 0
-        if last > began or has_run:
-            asked = has_run or time_ms[began] == work[at.S_FIRST + at.SLOT]
-            if asked or time_ms[last] - time_ms[began] >= law[at.STILL_MS]:
-                if last > began:
-                    _extend_to(columns, tables, law, work, began, last)
-                reading_at(columns, tables, row, law[at.TOLERANCE_MS], work, at.S_NOW)
-                end_run(work, at.S_NOW, True, law[at.STILL_MS], runs)
+        asked = has_run or time_ms[began] == work[at.S_FIRST + at.SLOT]
+        if asked or time_ms[last] - time_ms[began] >= law[at.STILL_MS]:
+            if last > began or not has_run:
+                _extend_to(columns, tables, law, work, began, last)
+            reading_at(columns, tables, row, law[at.TOLERANCE_MS], work, at.S_NOW)
+            end_run(work, at.S_NOW, True, law[at.STILL_MS], runs)
         began = row
         row += 1
     if began < end - 1:

@@ -30,7 +30,9 @@ def _follow(law: Ints, edges: Ints, work: Ints, out: Out) -> int:
             if work[at.S_STILL] == 0:
                 extend_run(work, at.S_LAST)
             extend_run(work, at.S_NOW)
-        elif work[at.S_STILL] != 0:
+        elif work[at.S_STILL] != 0 or work[at.S_PAIRS] == 0:
+            if work[at.S_PAIRS] == 0:  # what lies before the first reading may have shown the same
+                extend_run(work, at.S_LAST)
             end_run(work, at.S_NOW, says, law[at.STILL_MS], runs)
     if work[at.S_PAIRS] > 0:
         widen_beside(work, at.S_TAIL, row)
@@ -130,7 +132,8 @@ def counter_segment(columns: Columns, tables: Tables, law: Ints, edges: Ints) ->
     row = int(work[at.S_ROWS])  # 0, which numba would compile everything once more for
     while 0 <= row < len(columns[0]):
         hours = with_room(hours, work[at.S_HOURS], 2 * BLOCK_ROWS + 2)
-        marks, runs = with_room(marks, work[at.S_MARKS], BLOCK_ROWS), with_room(runs, work[at.S_RUNS], BLOCK_ROWS)
+        marks = with_room(marks, work[at.S_MARKS], 2 * _LEAST_ROWS)
+        runs = with_room(runs, work[at.S_RUNS], BLOCK_ROWS)
         row = _take_block(columns, tables, law, edges, work, (hours, marks, runs), row)
     status = codes.DONE if row >= 0 else codes.OVERFLOW
     if status == codes.DONE and work[at.S_PAIRS] > 0:
