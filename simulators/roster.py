@@ -10,13 +10,23 @@ from functools import partial
 from typing import Literal
 
 from metering.interval import Interval
-from simulators.devices import burner_controller, carlo_gavazzi_em340, multical_403, schneider_iem3000, sunspec_103
+from simulators.devices import (
+    burner_controller,
+    carlo_gavazzi_em340,
+    multical_403,
+    remote_inputs,
+    schneider_iem3000,
+    spirax_sarco_tva,
+    sunspec_103,
+)
+from simulators.devices.catalogue import CATALOGUE
 from simulators.devices.quantities import image_of
 from simulators.devices.table import Image, Sheet
 from simulators.faults import Fault
 from simulators.plants.absorption_chiller import AbsorptionChiller
 from simulators.plants.air_conditioning import AirConditioning
 from simulators.plants.base_station import BaseStation
+from simulators.plants.bench import Bench
 from simulators.plants.biogas import BiogasPlant
 from simulators.plants.biomass_power import BiomassPower
 from simulators.plants.chiller import Chiller
@@ -62,6 +72,7 @@ PlantName = Literal[
     "fleet",
     "base-station",
     "refinery",
+    "bench",
 ]
 PowerSource = Literal["synthetic", "measured"]
 
@@ -110,6 +121,10 @@ _IEM3000 = schneider_iem3000.SHEET
 _EM340 = carlo_gavazzi_em340.SHEET
 _MULTICAL = multical_403.SHEET
 _BURNER = burner_controller.SHEET
+_TVA = spirax_sarco_tva.SHEET
+_GAS, _FLOW, _STEAM = remote_inputs.GAS, remote_inputs.FLOW, remote_inputs.STEAM
+_WEIGHT, _WEATHER, _FLARE = remote_inputs.WEIGHT, remote_inputs.WEATHER, remote_inputs.FLARE
+_BATTERY, _VEHICLE = remote_inputs.BATTERY, remote_inputs.VEHICLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +173,7 @@ ROSTER: Mapping[PlantName, Entry] = {
             Placed("inverter-2", 2, _SUNSPEC, "SIM-INV-0002"),
             Placed("inverter-3", 3, _SUNSPEC, "SIM-INV-0003"),
             Placed("ac-bus", 10, _IEM3000, "SIM-IEM-0001"),
+            Placed("weather", 11, _WEATHER, "SIM-WEA-0001"),
         ),
     ),
     "heat-only-boiler": Entry(
@@ -166,6 +182,7 @@ ROSTER: Mapping[PlantName, Entry] = {
             Placed("heat-out", 1, _MULTICAL, "SIM-MC4-0001"),
             Placed("burner", 2, _BURNER, "SIM-RIO-0001"),
             Placed("boiler-aux", 3, _IEM3000, "SIM-IEM-0002"),
+            Placed("coal", 4, _WEIGHT, "SIM-WEI-0001"),
         ),
     ),
     "transformer-stations": Entry(
@@ -176,17 +193,49 @@ ROSTER: Mapping[PlantName, Entry] = {
             Placed("station-3", 3, _EM340, "EM30003"),
         ),
     ),
-    "steam-boiler": _alone(SteamBoilers, [("boiler-aux", _IEM3000)]),
+    "steam-boiler": _alone(
+        SteamBoilers, [("boiler-aux", _IEM3000), ("steam", _TVA), ("feed-water", _FLOW), ("gas", _GAS)]
+    ),
     "chiller": _alone(Chiller, [("chiller", _IEM3000), ("chilled-water", _MULTICAL), ("cooling-water", _MULTICAL)]),
-    "absorption-chiller": _alone(AbsorptionChiller, [("chilled-water", _MULTICAL), ("pumps", _IEM3000)]),
-    "air-conditioning": _alone(AirConditioning, [("floor-1", _EM340), ("floor-2", _EM340), ("floor-3", _EM340)]),
+    "absorption-chiller": _alone(
+        AbsorptionChiller, [("chilled-water", _MULTICAL), ("pumps", _IEM3000), ("steam", _TVA), ("gas", _GAS)]
+    ),
+    "air-conditioning": _alone(
+        AirConditioning, [("floor-1", _EM340), ("floor-2", _EM340), ("floor-3", _EM340), ("weather", _WEATHER)]
+    ),
     "led": _alone(Lighting, [("circuit-1", _EM340), ("circuit-2", _EM340)]),
     "gas-cogeneration": _alone(
-        GasCogeneration, [("generator", _IEM3000), ("auxiliary", _IEM3000), ("heat-used", _MULTICAL)]
+        GasCogeneration, [("generator", _IEM3000), ("auxiliary", _IEM3000), ("heat-used", _MULTICAL), ("gas", _GAS)]
     ),
-    "biogas": _alone(BiogasPlant, [("generator", _IEM3000), ("auxiliary", _IEM3000)]),
-    "waste-heat-recovery": _alone(WasteHeatRecovery, [("generator", _IEM3000), ("auxiliary", _IEM3000)]),
-    "small-hydro": _alone(SmallHydro, [("generator", _IEM3000), ("station-use", _IEM3000), ("grid", _IEM3000)]),
+    "biogas": _alone(
+        BiogasPlant,
+        [
+            ("generator", _IEM3000),
+            ("auxiliary", _IEM3000),
+            ("wastewater", _FLOW),
+            ("engine-gas", _GAS),
+            ("boiler-gas", _GAS),
+            ("flare-gas", _GAS),
+            ("flare", _FLARE),
+            ("steam", _TVA),
+        ],
+    ),
+    "waste-heat-recovery": _alone(
+        WasteHeatRecovery,
+        [
+            ("generator", _IEM3000),
+            ("auxiliary", _IEM3000),
+            ("make-up-water", _FLOW),
+            ("kiln-1", _WEIGHT),
+            ("kiln-2", _WEIGHT),
+            ("kiln-3", _WEIGHT),
+            ("kiln-4", _WEIGHT),
+        ],
+    ),
+    "small-hydro": _alone(
+        SmallHydro,
+        [("generator", _IEM3000), ("station-use", _IEM3000), ("grid", _IEM3000), ("head-race", _FLOW)],
+    ),
     "wind": _alone(
         WindFarm,
         [
@@ -196,22 +245,70 @@ ROSTER: Mapping[PlantName, Entry] = {
             ("turbine-4", _IEM3000),
             ("turbine-5", _IEM3000),
             ("grid", _IEM3000),
+            ("mast", _WEATHER),
         ],
     ),
     "geothermal": _alone(
-        GeothermalBinary, [("generator", _IEM3000), ("auxiliary", _IEM3000), ("grid", _IEM3000), ("brine", _MULTICAL)]
+        GeothermalBinary,
+        [
+            ("generator", _IEM3000),
+            ("auxiliary", _IEM3000),
+            ("grid", _IEM3000),
+            ("brine", _MULTICAL),
+            ("vent", _GAS),
+        ],
     ),
-    "biomass-power": _alone(BiomassPower, [("generator", _IEM3000), ("auxiliary", _IEM3000), ("grid", _IEM3000)]),
-    "waste-to-energy": _alone(WasteToEnergy, [("generator", _IEM3000), ("auxiliary", _IEM3000)]),
+    "biomass-power": _alone(
+        BiomassPower,
+        [
+            ("generator", _IEM3000),
+            ("auxiliary", _IEM3000),
+            ("grid", _IEM3000),
+            ("fuel", _WEIGHT),
+            ("steam", _STEAM),
+            ("diesel", _FLOW),
+        ],
+    ),
+    "waste-to-energy": _alone(
+        WasteToEnergy,
+        [
+            ("generator", _IEM3000),
+            ("auxiliary", _IEM3000),
+            ("waste", _WEIGHT),
+            ("diesel", _FLOW),
+            ("furnace", _FLARE),
+        ],
+    ),
     "microgrid": _alone(
-        Microgrid, [("solar", _IEM3000), ("battery-meter", _IEM3000), ("gensets", _IEM3000), ("feeder", _IEM3000)]
+        Microgrid,
+        [
+            ("solar", _IEM3000),
+            ("battery-meter", _IEM3000),
+            ("gensets", _IEM3000),
+            ("feeder", _IEM3000),
+            ("battery", _BATTERY),
+            ("fuel", _FLOW),
+            ("weather", _WEATHER),
+        ],
     ),
     "transmission-line": _alone(TransmissionLine, [("sent", _IEM3000), ("received", _IEM3000)]),
-    "fleet": _alone(Fleet, []),
-    "base-station": _alone(BaseStation, [("load", _EM340), ("solar", _EM340), ("genset", _EM340)]),
-    "refinery": _alone(Refinery, []),
+    "fleet": _alone(Fleet, [(f"truck-{number}", _VEHICLE) for number in range(1, 13)]),
+    "base-station": _alone(
+        BaseStation,
+        [("load", _EM340), ("solar", _EM340), ("genset", _EM340), ("battery", _BATTERY), ("fuel", _FLOW)],
+    ),
+    "refinery": _alone(Refinery, [("crude", _FLOW), ("fuel-gas", _GAS)]),
+    "bench": Entry(
+        lambda seed, origin_ms, _power: Bench(
+            seed, origin_ms, {name: device.shows for name, device in CATALOGUE.items()}
+        ),
+        tuple(
+            Placed(name, number, device.sheet, f"BENCH{number:02d}")
+            for number, (name, device) in enumerate(CATALOGUE.items(), start=1)
+        ),
+    ),
 }
-"""Every plant, with the devices that show its instruments; an instrument without a device is not served yet."""
+"""Every plant, with the devices that show its instruments."""
 
 DEVICES: Mapping[PlantName, tuple[str, ...]] = {
     plant: tuple(placed.name for placed in entry.devices) for plant, entry in ROSTER.items()

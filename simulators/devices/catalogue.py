@@ -21,6 +21,7 @@ from simulators.devices import (
     lovato_dmg610,
     multical_403,
     phoenix_contact_eem,
+    remote_inputs,
     saia_burgess_ale3,
     schneider_iem3000,
     schneider_pm5100,
@@ -34,7 +35,21 @@ from simulators.devices import (
     sunspec_models,
 )
 from simulators.devices.table import Sheet
-from simulators.plants.states import BurnerState, ElectricState, HeatState, InverterState, State, SteamState
+from simulators.plants.states import (
+    BatteryState,
+    BurnerState,
+    ElectricState,
+    FlareState,
+    FlowState,
+    GasState,
+    HeatState,
+    InverterState,
+    State,
+    SteamState,
+    VehicleState,
+    WeatherState,
+    WeightState,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +104,15 @@ _BY_KIND: Mapping[type[State], Mapping[str, Sheet]] = {
         "sunspec-103-large": sunspec_103.SHEET,
     },
     HeatState: {"multical-403": multical_403.SHEET},
-    SteamState: {"spirax-sarco-tva": spirax_sarco_tva.SHEET},
     BurnerState: {"burner-controller": burner_controller.SHEET},
+    GasState: {"gas-corrector": remote_inputs.GAS},
+    FlowState: {"flow-meter": remote_inputs.FLOW},
+    WeightState: {"belt-weigher": remote_inputs.WEIGHT},
+    WeatherState: {"weather-station": remote_inputs.WEATHER},
+    BatteryState: {"battery-manager": remote_inputs.BATTERY},
+    FlareState: {"flare-controller": remote_inputs.FLARE},
+    VehicleState: {"vehicle-unit": remote_inputs.VEHICLE},
+    SteamState: {"spirax-sarco-tva": spirax_sarco_tva.SHEET, "steam-computer": remote_inputs.STEAM},
 }
 
 CATALOGUE: Mapping[str, Device] = {

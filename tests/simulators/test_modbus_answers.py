@@ -26,7 +26,7 @@ def test_every_device_answers_under_its_unit_id_and_the_ledger_holds_exactly_wha
         (each.project, each.device, each.function, each.address, each.words)
         for each in read_ledger(simulators.settings.ledger)
     ]
-    assert len(received) == 10
+    assert len(received) == 12
     assert served == received
 
 

@@ -59,3 +59,9 @@ def test_a_fault_in_the_file_is_named_with_what_is_allowed(text, message):
     with pytest.raises(ConfigError) as caught:
         parse_toml(text, SimulatorSettings, "simulators.toml")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("plant", DEVICES)
+def test_every_instrument_of_a_plant_has_a_device_that_serves_it(plant):
+    site = build_site(plant, "1", 0)
+    assert {each.name for each in site.instruments} == site.plant.instruments.keys()
