@@ -35,7 +35,7 @@ S_HEAD_RUN, S_TAIL_RUN = 47, 68
 STATE_COLUMNS = 89
 # then what only the kernel itself needs: the hour rows it last wrote to, how many rows its tables have, a reading and a
 # pair in the making.
-S_PREVIOUS_MS, S_PREVIOUS_VALUE, S_STILL, S_STRETCH, S_BLOCK = range(89, 94)
+S_PREVIOUS_MS, S_PREVIOUS_VALUE, S_STILL, S_STRETCH, S_SLOW = range(89, 94)
 S_AMOUNT_ROW, S_AMOUNT_FROM, S_AMOUNT_TO, S_USABLE_ROW, S_USABLE_FROM, S_USABLE_TO = range(95, 101)
 S_HOURS, S_MARKS, S_RUNS = range(101, 104)
 S_NOW, S_BEFORE, S_ROW = 104, 110, 116

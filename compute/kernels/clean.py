@@ -17,6 +17,7 @@ from compute.kernels.tables import add_amount, add_usable, copy, emit
 
 BLOCK_ROWS = 1024
 FEWEST_ROWS = 8
+_FLAG_ROWS = 128
 _MAX = 2**63 - 1
 
 
@@ -47,17 +48,30 @@ def _may_be_clean(columns: Columns, tables: Tables, law: Ints, edges: Ints, work
 
 
 @compiled
-def _flags_are_clean(columns: Columns, start: int, end: int) -> bool:
-    quality, synced, binding = columns[2][start:end], columns[5][start:end], columns[6][start:end]
-    bound = columns[6][start - 1]
-    wrong, unsynced, other = np.uint8(0), np.uint8(0), np.int32(0)
-    for row in range(end - start):
-        wrong |= quality[row]
-    for row in range(end - start):
-        unsynced |= synced[row] ^ np.uint8(1)
-    for row in range(end - start):
-        other |= binding[row] ^ bound
-    return bool(wrong == 0 and unsynced == 0 and other == 0)
+def rows_that_count(columns: Columns, start: int, end: int) -> int:
+    """Find the first row of a block that does not count or was read with something else than the row before the block.
+
+    Returns:
+        The row, or the block's end.
+    """
+    quality, synced, binding = columns[2], columns[5], columns[6]
+    bound, row = binding[start - 1], start
+    while row < end:
+        last = min(row + _FLAG_ROWS, end)
+        here, sealed, read = quality[row:last], synced[row:last], binding[row:last]
+        wrong, unsynced, other = np.uint8(0), np.uint8(0), np.int32(0)
+        for place in range(last - row):
+            wrong |= here[place]
+        for place in range(last - row):
+            unsynced |= sealed[place] ^ np.uint8(1)
+        for place in range(last - row):
+            other |= read[place] ^ bound
+        if wrong != 0 or unsynced != 0 or other != 0:
+            while quality[row] == 0 and synced[row] == 1 and binding[row] == bound:
+                row += 1
+            return int(row)
+        row = last
+    return int(end)
 
 
 @compiled
@@ -108,11 +122,9 @@ def is_clean(columns: Columns, tables: Tables, law: Ints, edges: Ints, work: Int
         edges: where amounts must be divisible [ms].
         work: what the kernel knows before the block.
         start: the block's first row.
-        end: the row behind its last one.
+        end: the row behind its last one; up to there every row counts, see `rows_that_count`.
     """
     if not _may_be_clean(columns, tables, law, edges, work, start, end):
-        return False
-    if not _flags_are_clean(columns, start, end):
         return False
     shortest_ms, longest_ms = _spans(columns, start, end, law[at.TOLERANCE_MS])
     if longest_ms <= 0:

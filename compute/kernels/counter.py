@@ -9,14 +9,14 @@ import numpy as np
 from compute import codes
 from compute import layout as at
 from compute.arrays import Answer, Columns, Ints, Out, Tables
-from compute.kernels.clean import BLOCK_ROWS, absorb, is_clean
+from compute.kernels.clean import BLOCK_ROWS, FEWEST_ROWS, absorb, is_clean, rows_that_count
 from compute.kernels.jit import allocating, compiled
 from compute.kernels.readings import reading_at
 from compute.kernels.rule import pair, widen_beside
 from compute.kernels.still import end_run, extend_run
 from compute.kernels.tables import add_usable, copy, emit, with_room
 
-_LEAST_ROWS = 16  # of a block; a smaller one is not worth asking for
+_LEAST_ROWS, _MOST_ROWS = 4, 64  # by the rule, before the next block is asked for
 
 
 @compiled
@@ -89,21 +89,22 @@ def _take_block(columns: Columns, tables: Tables, law: Ints, edges: Ints, work: 
     time_ms, breaks = columns[0], tables[3]
     while work[at.S_STRETCH] < len(breaks) and time_ms[row] >= breaks[work[at.S_STRETCH]]:
         work[at.S_STRETCH] += 1
-    size = min(2 * work[at.S_BLOCK], BLOCK_ROWS)
-    while size >= _LEAST_ROWS:
-        end = min(row + size, len(time_ms))
+    end = min(row + BLOCK_ROWS, len(time_ms))
+    end = rows_that_count(columns, row, end) if row > 0 else row
+    while end - row >= FEWEST_ROWS:
         if is_clean(columns, tables, law, edges, work, row, end):
-            work[at.S_BLOCK] = size
+            work[at.S_SLOW] = _LEAST_ROWS
             return end if absorb(columns, tables, law, edges, work, out, row, end) >= 0 else -1
-        size //= 2
-    work[at.S_BLOCK] = _LEAST_ROWS // 2
-    end = min(row + _LEAST_ROWS, len(time_ms))
+        end = row + (end - row) // 2
+    # The longer nothing is clean, the more rows are taken before it is asked again.
+    end = min(row + work[at.S_SLOW], len(time_ms))
+    work[at.S_SLOW] = min(2 * work[at.S_SLOW], _MOST_ROWS)
     for index in range(row, end):
         while work[at.S_STRETCH] < len(breaks) and time_ms[index] >= breaks[work[at.S_STRETCH]]:
             work[at.S_STRETCH] += 1
         if _take(columns, tables, law, edges, work, out, index) < 0:
             return -1
-    return end
+    return int(end)
 
 
 @allocating
@@ -126,13 +127,13 @@ def counter_segment(columns: Columns, tables: Tables, law: Ints, edges: Ints) ->
     work = np.zeros(at.WORK_COLUMNS, np.int64)
     work[at.S_PREVIOUS_MS] = work[at.S_HEAD + at.PREVIOUS_MS] = at.NOWHERE
     work[at.S_AMOUNT_TO] = work[at.S_USABLE_TO] = at.NOWHERE
-    work[at.S_BLOCK] = _LEAST_ROWS
+    work[at.S_SLOW] = _LEAST_ROWS
     hours, marks = np.empty((1024, at.HOUR_COLUMNS), np.int64), np.empty((64, at.MARK_COLUMNS), np.int64)
     runs = np.empty((BLOCK_ROWS, at.RUN_COLUMNS), np.int64)
     row = int(work[at.S_ROWS])  # 0, which numba would compile everything once more for
     while 0 <= row < len(columns[0]):
         hours = with_room(hours, work[at.S_HOURS], 2 * BLOCK_ROWS + 2)
-        marks = with_room(marks, work[at.S_MARKS], 2 * _LEAST_ROWS)
+        marks = with_room(marks, work[at.S_MARKS], _MOST_ROWS + 1)
         runs = with_room(runs, work[at.S_RUNS], BLOCK_ROWS)
         row = _take_block(columns, tables, law, edges, work, (hours, marks, runs), row)
     status = codes.DONE if row >= 0 else codes.OVERFLOW
