@@ -12,7 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 FaultKind = Literal[
     "silent", "slow", "late", "wrong-unit", "bad-crc", "truncated", "merged", "exception", "busy", "half-open",
-    "one-session", "frozen", "stale", "reset", "step-back", "exchange", "ct", "times-ten",
+    "one-session", "frozen", "stale", "reset", "step-back", "exchange", "ct", "times-ten", "no-value",
+    "rollover", "scale",
 ]  # fmt: skip
 
 
@@ -49,6 +50,9 @@ KINDS: "MappingProxyType[FaultKind, About]" = MappingProxyType({
     "exchange": About("is another meter: another serial number, counters from 0", of_values=True),
     "ct": About("sees power through other transformers than before", "ratio", 0.5, of_values=True),
     "times-ten": About("shows ten times the power and the counters, as a firmware once did", of_values=True),
+    "no-value": About('shows its word for "no value" everywhere, 0 where it has none', of_values=True),
+    "rollover": About("its counters jump to where they soon wrap, if known", "left [steps]", 1000, of_values=True),
+    "scale": About("its scale factors change, and the numbers with them; SunSpec only", of_values=True),
 })  # fmt: skip
 """Every kind there is."""
 

@@ -20,7 +20,6 @@ from simulators.devices import (
     sunspec_103,
 )
 from simulators.devices.catalogue import CATALOGUE
-from simulators.devices.quantities import image_of
 from simulators.devices.table import Image, Sheet
 from simulators.faults import Fault
 from simulators.plants.absorption_chiller import AbsorptionChiller
@@ -48,7 +47,7 @@ from simulators.plants.waste_heat_recovery import WasteHeatRecovery
 from simulators.plants.waste_to_energy import WasteToEnergy
 from simulators.plants.wind import WindFarm
 from simulators.sites.ready import READY
-from simulators.value_faults import serial_of, shown
+from simulators.value_faults import shown_image
 
 PlantName = Literal[
     "solar",
@@ -339,7 +338,7 @@ def _instrument(plant: Plant, placed: Placed) -> Instrument:
         function=device.function,
         nameplate=Nameplate(device.make, device.model, placed.serial),
         sheet=device,
-        shows=lambda at_ms, faults: image_of(
-            device, shown(partial(plant.state, placed.name), faults, at_ms), serial_of(placed.serial, faults)
+        shows=lambda at_ms, faults: shown_image(
+            device, partial(plant.state, placed.name), faults, at_ms, placed.serial
         ),
     )

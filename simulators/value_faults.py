@@ -1,13 +1,15 @@
-"""What an instrument sees and the faults of its device in, what the device shows out; pure.
+"""What an instrument sees and the faults of its device in, the registers that the device shows out; pure.
 
 The physics goes on untouched, so the true reduction of a plant stays what it is. A fault that is over leaves no trace:
 the device then shows what it would have shown without it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
+from simulators.devices.quantities import columns_of, quantities
+from simulators.devices.table import Image, Quantities, Sheet, image, wraps_at
 from simulators.faults import Fault
 from simulators.plants.states import State
 
@@ -15,6 +17,26 @@ StateAt = Callable[[int], State]
 """From an instant [ms since the Unix epoch] to what an instrument sees."""
 
 _TEN = 10.0
+_UNKNOWN = float("nan")
+
+
+def shown_image(sheet: Sheet, state_at: StateAt, faults: Sequence[Fault], at_ms: int, serial: str) -> Image:
+    """The registers that a device shows at an instant.
+
+    Args:
+        sheet: the device.
+        state_at: what its instrument really sees, at any instant.
+        faults: what the device has at this instant.
+        at_ms: the instant [ms since the Unix epoch].
+        serial: its serial number.
+    """
+    if sheet.coarser is not None and any(fault.kind == "scale" for fault in faults):
+        sheet = sheet.coarser
+    seen = _quantities(shown(state_at, faults, at_ms))
+    for fault in faults:
+        if fault.kind == "rollover":
+            seen = _near_the_end(sheet, seen, _quantities(state_at(_since_ms(fault))), fault.how_much)
+    return image(sheet, seen, serial_of(serial, faults))
 
 
 def shown(state_at: StateAt, faults: Sequence[Fault], at_ms: int) -> State:
@@ -36,7 +58,7 @@ def serial_of(serial: str, faults: Sequence[Fault]) -> str:
 
 
 def _behind(state_at: StateAt, fault: Fault) -> StateAt:
-    since_ms = 0 if fault.start is None else int(fault.start.timestamp() * 1000)
+    since_ms = _since_ms(fault)
     much = fault.how_much
     match fault.kind:
         case "frozen":
@@ -52,8 +74,36 @@ def _behind(state_at: StateAt, fault: Fault) -> StateAt:
             return lambda at_ms: _through(state_at(at_ms), much, _counters(state_at(since_ms)))
         case "times-ten":
             return lambda at_ms: _through(state_at(at_ms), _TEN, {})
+        case "no-value":
+            return lambda at_ms: _unknown(state_at(at_ms))
         case _:
             return state_at
+
+
+def _since_ms(fault: Fault) -> int:
+    return 0 if fault.start is None else int(fault.start.timestamp() * 1000)
+
+
+def _quantities(state: State) -> Quantities:
+    return quantities(type(state), columns_of(state))
+
+
+def _near_the_end(sheet: Sheet, seen: Quantities, at_start: Quantities, left: float) -> Quantities:
+    # Going on from there as they really count, so that they wrap when the rest is full.
+    ahead = {
+        row.shows: wraps_at(row) - left * row.step - at_start[row.shows]
+        for row in sheet.rows
+        if row.wraps and row.shows in seen
+    }
+    return {name: values + ahead.get(name, 0.0) for name, values in seen.items()}
+
+
+def _unknown(state: State) -> State:
+    nothing: dict[str, Any] = {}
+    for part in fields(state):
+        value = getattr(state, part.name)
+        nothing[part.name] = (_UNKNOWN,) * len(value) if isinstance(value, tuple) else _UNKNOWN
+    return replace(state, **nothing)
 
 
 def _counters(state: State) -> Mapping[str, float]:

@@ -88,8 +88,13 @@ def _inverter(seen: Columns) -> Quantities:
         "dc_voltage_v": seen["dc_voltage_v"],
         "dc_current_a": _ratio(dc_w, seen["dc_voltage_v"]),
         "cabinet_temperature_degc": seen["cabinet_temperature_degc"],
-        "inverter_state": np.where(seen["producing"] > 0, _MPPT, _SLEEPING),
+        "inverter_state": _state_of(seen["producing"]),
     }
+
+
+def _state_of(producing: FloatArray) -> FloatArray:
+    state: FloatArray = np.where(producing > 0, _MPPT, _SLEEPING)
+    return np.where(np.isnan(producing), np.nan, state)
 
 
 def _heat(seen: Columns) -> Quantities:
@@ -124,5 +129,5 @@ _OF: Mapping[type[State], Callable[[Columns], Quantities]] = {
 
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
     shape = np.broadcast_shapes(above.shape, below.shape)
-    ratio: FloatArray = np.divide(above, below, out=np.zeros(shape), where=below > 0)
+    ratio: FloatArray = np.divide(above, below, out=np.zeros(shape), where=~(below <= 0))
     return ratio

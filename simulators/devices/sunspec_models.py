@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from simulators.devices.sunspec import Model, sunspec_chain
 from simulators.devices.table import Fixed, Row, Sheet, Type
 
-_MISSING: dict[Type, int | None] = {"s16": -0x8000, "u16": 0xFFFF, "u32": 0, "u64": 0, "f32": None}
+_MISSING: dict[Type, int | None] = {"s16": -0x8000, "u16": 0xFFFF, "u32": 0, "u64": 2**64 - 1, "f32": None}
 _SIZE: dict[Type, int] = {"s16": 1, "u16": 1, "u32": 2, "u64": 4, "f32": 2}
 _NO_EVENT = (0, 0)
 

@@ -223,6 +223,11 @@ def _words_of(row: Row) -> int:
     return int(row.type[1:]) // 16
 
 
+def wraps_at(row: Row) -> float:
+    """Where a counter that wraps goes back to 0 [the measurand's unit]."""
+    return (float(np.iinfo(_FORMATS[row.type]).max) + 1) * row.step
+
+
 def overlaps(sheet: Sheet) -> Sequence[int]:
     """Addresses that two rows claim, for a test: a table that contradicts itself is mistyped."""
     claimed = [row.address + at for row in sheet.rows for at in range(_words_of(row))]
