@@ -8,8 +8,12 @@ from gateway.maps import load_map, map_names
 from metering.decode import decode
 from metering.quality import Quality
 from simulators.devices.catalogue import CATALOGUE
-from simulators.faults import Fault
+from simulators.faults import Fault, FaultBoard
+from simulators.frames import Request, TcpFraming
+from simulators.ledger import Ledger
+from simulators.modbus import Devices
 from simulators.roster import build_site
+from tests.gateway.conftest import HandClock
 from tests.simulators.test_maps_and_images import MAPS, as_read, name_of
 
 SINCE = datetime(2025, 12, 28, 3, tzinfo=UTC)
@@ -76,3 +80,17 @@ def test_a_device_without_scale_factors_or_a_known_end_goes_on_as_ever():
     plain = BENCH["schneider-iem3000"].image(LATER_MS).registers
     assert under("schneider-iem3000", "scale").registers == plain
     assert under("schneider-iem3000", "rollover").registers == plain
+
+
+def test_a_device_that_takes_its_time_to_answer_takes_it_and_others_answer_at_once(tmp_path):
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        devices = Devices(("bench", "desk"), list(BENCH.values()), HandClock(LATER_MS), ledger, FaultBoard())
+        delays = {
+            name: devices.answer(
+                Request(1, BENCH[name].unit_id, BENCH[name].function, CATALOGUE[name].sheet.runs[0][0], 2),
+                TcpFraming(),
+                tells_absent=True,
+            ).delay_s
+            for name in ("eastron-sdm630", "schneider-iem3000")
+        }
+    assert delays == {"eastron-sdm630": 0.06, "schneider-iem3000": 0.0}
