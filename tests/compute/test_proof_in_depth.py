@@ -44,7 +44,7 @@ def survivors(tmp_path):
     """
     for name in COPIED:
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
-    told = {**os.environ, "NUMBA_DISABLE_JIT": "1", "SAKUGEN_EXAMPLES": "5"}
+    told = {**os.environ, "NUMBA_DISABLE_JIT": "1", "SAKUGEN_EXAMPLES": "20"}
     mutmut = [sys.executable, "-m", "mutmut"]
     subprocess.run([*mutmut, "run"], cwd=tmp_path, env=told, check=True)
     results = {}

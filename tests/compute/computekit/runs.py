@@ -7,7 +7,7 @@ from functools import cache
 
 from computekit.records import Shown, records_of
 from computekit.sites import STREAMS
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from compute.engine import compute
 from compute.project import parse_project
@@ -16,11 +16,14 @@ from compute.rulesets import ruleset
 from ingest.store.readings import collect
 
 _ASKED = os.environ.get("SAKUGEN_EXAMPLES")
+_FEW = 100
+"""With fewer examples the question is only whether anything fails, so none is made small."""
 examples = settings(
     max_examples=int(_ASKED or 500),
     deadline=None,
     derandomize=_ASKED is None,  # `make test` tries the same ones each time, `make soak` others
     database=None,
+    phases=[Phase.generate] if int(_ASKED or _FEW) < _FEW else tuple(Phase),
     suppress_health_check=[HealthCheck.too_slow],
 )
 """500 a property, or as many as SAKUGEN_EXAMPLES says."""
