@@ -250,9 +250,9 @@ class Line:
         reached = False
         try:
             await self._keep_silence(member.unit)
-            async with asyncio.timeout(member.unit.timeout_s + rtu_bytes(block.count) * self.bus.byte_s):
+            async with asyncio.timeout(member.unit.timeout_s + rtu_bytes(block.count) * self.bus.byte_s) as limit:
                 if not self._wire.is_open:
-                    await self._wire.open()
+                    await self._open_within(limit)
                     self._reached()
                 reached = True
                 asked_s = asyncio.get_running_loop().time()
@@ -275,6 +275,13 @@ class Line:
             self._failed(number, Quality.NO_ANSWER)
             return None, Quality.NO_ANSWER
         return words, Quality.EXCEPTION if words is None else Quality.OK
+
+    async def _open_within(self, limit: asyncio.Timeout) -> None:
+        await self._wire.open()
+        # wait_for, by which the library connects, forgets in Python 3.11 that it was cancelled when the connection
+        # stands in the same turn; nothing would then end the waiting for an answer.
+        if limit.expired():
+            raise TimeoutError
 
     async def _keep_silence(self, unit: Unit) -> None:
         """Wait until the line has been silent for as long as it must be; a line that never is must bear it."""

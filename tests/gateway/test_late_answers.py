@@ -1,6 +1,7 @@
 """An RTU answer does not say what it answers: still, no value is ever taken for that of another register."""
 
 import asyncio
+import contextlib
 
 import pytest
 from linekit.bus import Bus, Chaos, Converter, Gateway, Port, answer_to, words_of
@@ -126,6 +127,29 @@ def test_an_answer_that_comes_after_the_timeout_is_not_the_answer_to_the_next_re
         assert (await line.read(2, 3, 300, 2)).words == words_of(2, 3, 300, 2)
         # First at the beginning, when somebody else may have asked before us, and again after the timeout.
         assert bus.asked == [(2, 3, 100, 1), (2, 3, 0, 2), (2, 3, 100, 1), (2, 3, 300, 2)]
+
+    _live(bus, free_port, clock, UNITS, story)
+
+
+def test_a_connection_that_stands_the_moment_its_time_is_up_is_not_waited_on_for_ever(clock, free_port):
+    bus = Bus()
+    bus.disturb = lambda request, answer: []
+
+    async def story(line: Line) -> None:
+        connect = line._wire.open
+
+        async def open_too_late() -> None:
+            """A fake that injects what wait_for does in Python 3.11: it forgets that it was cancelled."""
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+            await connect()
+
+        line._wire.open = open_too_late
+        async with asyncio.timeout(20 * TIMEOUT_S):
+            assert (await line.read(2, 3, 0, 2)).quality is Quality.NO_ANSWER
+        line._wire.open, bus.disturb = connect, None
+        clock.real_ms += 1000
+        assert (await line.read(2, 3, 0, 2)).words == words_of(2, 3, 0, 2)
 
     _live(bus, free_port, clock, UNITS, story)
 
