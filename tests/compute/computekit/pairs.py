@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compute import layout as at
+from compute import plain
 from compute.errors import AmountOverflowError
 from compute.intervals import CounterReadings, Rate
 from compute.kernels.counter import counter_segment
@@ -37,7 +38,7 @@ def law_of(readings: CounterReadings, rate: Rate, cuts: Cuts) -> Law:
 
 
 def segment_of(readings: CounterReadings, law: Law) -> Segment:
-    """Measure columns that no series has to stand behind."""
+    """Measure columns that no series has to stand behind, by both kernels: what is tested of one is tested of both."""
     size = len(readings.time_ms)
     same_step = len(set(readings.step.tolist())) == 1
     epochs, binding = np.unique(readings.epoch, return_inverse=True)
@@ -54,7 +55,11 @@ def segment_of(readings: CounterReadings, law: Law) -> Segment:
     bound = np.zeros((len(epochs), 2), np.int64)
     bound[:, 0] = int(readings.step[0]) if same_step else at.STEP_IN_COLUMN
     tables = bound, np.ones(len(epochs)), np.arange(len(epochs), dtype=np.int64)[None], np.empty(0, np.int64)
-    status, ends, hours, marks, _ = counter_segment(columns, tables, law.numbers(), law.edges())
+    given = columns, tables, law.numbers(), law.edges()
+    status, ends, hours, marks, _ = answer = counter_segment(*given)
+    twin = plain.counter_segment(*given)
+    assert status == twin[0], "the compiled kernel and its plain twin"
+    assert status < 0 or [part.tolist() for part in answer[1:]] == [part.tolist() for part in twin[1:]]
     if status < 0:
         raise AmountOverflowError("check rated_power_w")
     return Segment(Hours(hours), Marks(marks), ends)
