@@ -18,10 +18,8 @@ from computekit.sites import (
     STREAMS,
     Feed,
     Harm,
-    anything,
     climbing,
     losses,
-    powers,
     streams,
 )
 from hypothesis import assume, given
@@ -145,15 +143,3 @@ def test_no_clock_that_jumped_ahead_and_was_set_right_raises_what_is_credited(
     second = records_of(later, stream=STREAMS[1], after=last_of(first, STREAMS[0]))
     in_order = credited(text, recorded(streams([(feed.proved, NO_HARM) for feed in feeds])))
     never_more(in_order, credited(text, [*first, *second]))
-
-
-@examples
-@given(role=ROLE, data=st.data())
-def test_the_rules_that_came_later_credit_no_more_whatever_the_readings_are(project_texts, role, data):
-    text = project_of(role, project_texts, better=data.draw(st.booleans()))
-    feeds = data.draw(feeds_of(role))
-    told = [(feed, data.draw(anything(feed))) for feed in feeds[:1]] + [(feed, NO_HARM) for feed in feeds[1:]]
-    if role in ENERGY:
-        told.append((data.draw(powers(feeds[0])), NO_HARM))
-    records = recorded(streams(told))
-    never_more(credited(text, records, 1), credited(text, records, 2))
