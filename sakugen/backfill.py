@@ -29,10 +29,11 @@ from metering.interval import DAY_MS, Interval
 from metering.keys import load_signer
 from metering.quality import Quality
 from metering.record import GroupReadings
+from simulators.build import built
 from simulators.config import SimulatorSettings
 from simulators.devices.quantities import quantities
 from simulators.devices.table import WordArray, image
-from simulators.roster import Instrument, Site, build_site
+from simulators.roster import Instrument, Site
 
 ANSWER_MS = 20
 """How long after its slot each answer is in [ms]."""
@@ -220,8 +221,7 @@ class _Source:
 def _site_of(gateway: GatewaySettings, simulators: SimulatorSettings) -> Site:
     for plant in simulators.plants:
         if plant.project == gateway.project:
-            seed, origin_ms = simulators.seed_of(plant), simulators.counters_from_ms
-            return build_site(plant.plant, seed, origin_ms, plant.power, plant.ready)
+            return built(simulators, plant)
     known = ", ".join(plant.project for plant in simulators.plants)
     raise BackfillError(f"no simulated plant has project {gateway.project!r}; there are: {known}")
 

@@ -1,16 +1,34 @@
 """In: the simulators' TOML file. Out: `SimulatorSettings`; its defaults run the three demonstration plants."""
 
+import re
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from metering.clock import ClockConfig
 from simulators.faults import Fault
 from simulators.roster import DEVICES, PlantName, PowerSource
+from simulators.scenarios import SCENARIOS
 from simulators.sites.ready import READY
+
+_UNITS_W = {"W": 1.0, "kW": 1e3, "MW": 1e6, "GW": 1e9}
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(W|kW|MW|GW)\s*")
+
+
+def watts_of(text: str) -> float:
+    """Read a size with its unit, such as "8.3MW" [W].
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _SIZE.fullmatch(text)
+    if found is None or float(found[1]) <= 0:
+        raise ValueError(f'{text!r} is no size: a number and W, kW, MW or GW, for example "8.3 MW"')
+    return float(found[1]) * _UNITS_W[found[2]]
+
 
 Transport = Literal["tcp", "tls", "rtu-over-tcp", "rtu"]
 
@@ -48,6 +66,12 @@ class PlantSettings(BaseModel):
     """Of the solar plant: "synthetic", or "measured" to replay one-minute AC power from the package pvanalytics."""
     ready: str = ""
     """A ready site of docs/sites.md, of the same kind of plant; empty for the plant of the demonstration."""
+    size: str = ""
+    """What the plant is rated at, as "8.3 MW": every flow and power of it in proportion; empty for its own size."""
+    scenario: str = ""
+    """A story of faults that `docs/simulators.md` tells, from `scenario_from` on."""
+    scenario_from: AwareDatetime | None = None
+    """When the story begins; empty for when the simulators start."""
     devices: tuple[str, ...] = ()
     """The devices that answer, by name; empty for all. One that is left out answers as an absent unit does."""
 
@@ -73,6 +97,36 @@ class PlantSettings(BaseModel):
         if self.ready and self.power == "measured":
             raise ValueError('a ready site has its own weather: remove power = "measured" or ready')
         return self
+
+    @field_validator("size")
+    @classmethod
+    def _size_is_one(cls, text: str) -> str:
+        if text:
+            watts_of(text)
+        return text
+
+    @field_validator("scenario")
+    @classmethod
+    def _scenario_exists(cls, name: str) -> str:
+        if name and name not in SCENARIOS:
+            raise ValueError(f"no scenario {name!r}; there are: {', '.join(SCENARIOS)}")
+        return name
+
+    @property
+    def rated_w(self) -> float | None:
+        """What the plant is rated at [W]; None for its own size."""
+        return watts_of(self.size) if self.size else None
+
+    def faults_from(self, start: datetime) -> tuple[Fault, ...]:
+        """Everything that goes wrong on purpose.
+
+        Args:
+            start: when the simulators start.
+        """
+        if not self.scenario:
+            return self.fault
+        names = self.devices or DEVICES[self.plant]
+        return (*self.fault, *SCENARIOS[self.scenario].faults(self.scenario_from or start, names))
 
     @model_validator(mode="after")
     def _line_is_whole(self) -> Self:
@@ -153,6 +207,9 @@ site = "mongolia-farm"
 port = 15020                                 # all devices of a plant, by unit id; 0 takes a free one
 # host = "127.0.0.1"
 # ready = "mongolia-airport"                 # a ready site of docs/sites.md instead of the demonstration's plant
+# size = "8.3 MW"                            # every flow and power of it in proportion
+# scenario = "a-bad-week-in-ulaanbaatar"     # a story of faults, from scenario_from on or from the start
+# scenario_from = 2026-01-12T00:00:00+08:00
 # power = "synthetic"                        # "measured" replays one-minute AC power (extra simulators-data)
 # devices = ["ac-bus"]                       # only these answer
 # transport = "rtu-over-tcp"                 # "tls" with certificate, key and, if asked, client_ca; "rtu" with serial

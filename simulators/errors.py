@@ -4,6 +4,8 @@ metering.errors.SakugenError
 └── SimulatorError
     ├── PortTakenError      a plant's port cannot be listened on
     ├── ControlError        running simulators cannot be asked, or not for that
+    ├── ExportError         what a consumer says cannot be read
+    ├── SizeError           a plant that cannot have the size that is asked for
     ├── TooEarlyError       an instant before the counters begin
     └── MeasuredDataError   the package with measured power is missing or not as expected
 """
@@ -40,6 +42,14 @@ class PortTakenError(SimulatorError):
 
 class ControlError(SimulatorError):
     """Running simulators cannot be asked, or they cannot do that; says why."""
+
+
+class ExportError(SimulatorError):
+    """What a consumer says cannot be read; names file and line."""
+
+
+class SizeError(SimulatorError):
+    """A plant cannot have the size that is asked for."""
 
 
 class TooEarlyError(SimulatorError):

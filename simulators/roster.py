@@ -315,7 +315,14 @@ DEVICES: Mapping[PlantName, tuple[str, ...]] = {
 """The devices of each plant, by name."""
 
 
-def build_site(plant: PlantName, seed: str, origin_ms: int, power: PowerSource = "synthetic", ready: str = "") -> Site:
+def build_site(
+    plant: PlantName,
+    seed: str,
+    origin_ms: int,
+    power: PowerSource = "synthetic",
+    ready: str = "",
+    rated_w: float | None = None,
+) -> Site:
     """Make a plant and its instruments.
 
     Args:
@@ -324,9 +331,15 @@ def build_site(plant: PlantName, seed: str, origin_ms: int, power: PowerSource =
         origin_ms: where the counters begin [ms since the Unix epoch].
         power: where the output of a solar plant comes from.
         ready: the ready site that it is; empty for the plant of the demonstration.
+        rated_w: what it is rated at [W]; None for its own size.
+
+    Raises:
+        SizeError: it cannot have that size.
     """
     entry = ROSTER[plant]
     built = READY[ready].build(seed, origin_ms) if ready else entry.build(seed, origin_ms, power)
+    if rated_w is not None:
+        built.resize(rated_w)
     return Site(built, tuple(_instrument(built, placed) for placed in entry.devices))
 
 

@@ -5,8 +5,10 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 
 from metering.clock import utc_text
+from simulators.build import built
 from simulators.config import SimulatorSettings
 from simulators.control import Control
 from simulators.errors import SimulatorError, TooEarlyError
@@ -14,7 +16,6 @@ from simulators.faults import FaultBoard
 from simulators.ledger import Ledger
 from simulators.lines import SerialLine, TcpLine
 from simulators.modbus import Devices
-from simulators.roster import build_site
 
 COMMIT_EVERY_S = 0.5
 PREPARED_MS = 16 * 86_400_000
@@ -47,16 +48,17 @@ async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callab
             f"simulators: the clock shows {utc_text(now_ms)}, before counters_from ="
             f" {settings.counters_from.isoformat()}; set `counters_from` to an earlier instant"
         )
+    started = datetime.fromtimestamp(now_ms / 1000, UTC)
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(settings.ledger))
         places: list[str] = []
         boards: dict[str, FaultBoard] = {}
         names: dict[str, set[str]] = {}
         for plant in settings.plants:
-            site = build_site(plant.plant, settings.seed_of(plant), settings.counters_from_ms, plant.power, plant.ready)
+            site = built(settings, plant)
             site.plant.prepare(now_ms + PREPARED_MS)
             served = [each for each in site.instruments if not plant.devices or each.name in plant.devices]
-            boards[plant.project] = FaultBoard(plant.fault)
+            boards[plant.project] = FaultBoard(plant.faults_from(started))
             names[plant.project] = {each.name for each in served}
             devices = Devices((plant.project, plant.site), served, clock, ledger, boards[plant.project])
             line = SerialLine(plant, devices) if plant.transport == "rtu" else TcpLine(plant, devices)

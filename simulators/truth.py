@@ -10,12 +10,12 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from metering.interval import Interval
+from simulators.build import built
 from simulators.config import SimulatorSettings
 from simulators.plants.heat_only_boiler import HeatOnlyBoiler
 from simulators.plants.plant import Plant
 from simulators.plants.solar import SolarPlant
 from simulators.plants.transformer_station import TransformerStations
-from simulators.roster import build_site
 
 _WH_PER_MWH = 1e6
 _GJ_PER_WH = 3.6e-6
@@ -91,9 +91,8 @@ def truth(
         One entry a vintage, in order.
     """
     plant = next(each for each in settings.plants if each.project == project)
-    seed, origin_ms = settings.seed_of(plant), settings.counters_from_ms
-    built = build_site(plant.plant, seed, origin_ms, plant.power, plant.ready).plant
-    return tuple(_vintage(built, parameters, year, part) for year, part in _split(interval, ZoneInfo(zone)))
+    made = built(settings, plant).plant
+    return tuple(_vintage(made, parameters, year, part) for year, part in _split(interval, ZoneInfo(zone)))
 
 
 def _split(interval: Interval, zone: ZoneInfo) -> Iterator[tuple[int, Interval]]:

@@ -1,6 +1,6 @@
 """`sakugen simulate`: plants to test with."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,9 +11,17 @@ from metering.errors import SakugenError
 from sakugen.cli import terminal
 
 if TYPE_CHECKING:
+    from simulators.config import SimulatorSettings
+    from simulators.consumer import ConsumerScore
     from simulators.control import Answer
 
+_SHOWN = 5  # of each kind; the counts say how many there are
+
 app = typer.Typer(no_args_is_help=True, help="Simulated plants that answer Modbus and remember every answer.")
+
+
+class UnknownPlantError(SakugenError):
+    """A plant that there is not, or that cannot be as it is asked for."""
 
 
 class UnknownFaultError(SakugenError):
@@ -21,15 +29,45 @@ class UnknownFaultError(SakugenError):
 
 
 @app.command()
-def run(config: Annotated[Path, typer.Option(help="The simulators' TOML file.")]) -> None:
+def run(
+    plant: Annotated[str, typer.Argument(help="A kind of plant, such as solar; without it, what --config says.")] = "",
+    config: Annotated[Path | None, typer.Option(help="The simulators' TOML file.")] = None,
+    site: Annotated[str, typer.Option(help="A ready site of docs/sites.md, or a name of your own.")] = "",
+    size: Annotated[str, typer.Option(help="What it is rated at, such as 8.3MW; by default its own size.")] = "",
+    scenario: Annotated[str, typer.Option(help="A story of faults, from now on.")] = "",
+    port: Annotated[int, typer.Option(help="The Modbus TCP port; 0 takes any free one.", min=0, max=65535)] = 15020,
+) -> None:
     """Serve simulated plants as Modbus devices until stopped.
 
-    Example: sakugen simulate run --config simulators.toml
+    Example: sakugen simulate run solar --size 8.3MW --site mongolia-farm
     """
-    from simulators.config import SimulatorSettings
     from simulators.serve import main
 
-    raise typer.Exit(main(load_toml(config, SimulatorSettings)))
+    if bool(plant) == (config is not None):
+        raise UnknownPlantError("say which plant, or which --config: one of the two")
+    raise typer.Exit(main(_settings_from(config) if config else _one_plant(plant, site, size, scenario, port)))
+
+
+def _settings_from(config: Path) -> "SimulatorSettings":
+    from simulators.config import SimulatorSettings
+
+    return load_toml(config, SimulatorSettings)
+
+
+def _one_plant(plant: str, site: str, size: str, scenario: str, port: int) -> "SimulatorSettings":
+    from pydantic import ValidationError
+
+    from simulators.config import SimulatorSettings
+    from simulators.sites.ready import READY
+
+    table: dict[str, object] = {"plant": plant, "project": plant, "site": site or plant, "size": size}
+    table |= {"scenario": scenario, "port": port, "ready": site if site in READY else ""}
+    try:
+        return SimulatorSettings.model_validate({"plants": [table]})
+    except ValidationError as error:
+        raise UnknownPlantError(
+            "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
+        ) from None
 
 
 @app.command()
@@ -76,6 +114,68 @@ def _instant_ms(option: str, text: str) -> int:
     if instant is None or instant.tzinfo is None:
         raise typer.BadParameter(f"{option} {text!r}: an instant with its offset, such as 2025-01-01T00:00:00+08:00")
     return int(instant.timestamp() * 1000)
+
+
+@app.command()
+def score(
+    export: Annotated[Path, typer.Argument(help="What a consumer read: CSV or Parquet; see docs/simulators.md.")],
+    simulators: Annotated[Path, typer.Option(help="The simulators' TOML file, as they ran.")],
+    near_s: Annotated[float, typer.Option("--near", help="How far a row may be dated from its answer [s].")] = 60,
+    late_s: Annotated[float, typer.Option("--late", help="How far it may be and still be right [s].")] = 5,
+    factor: Annotated[float | None, typer.Option(help="What a MWh stands for, to tell the error [tCO2/MWh].")] = None,
+    served_to: Annotated[
+        Path | None, typer.Option("--served-to", help="Also write what was served: .csv, .parquet.")
+    ] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Say what a consumer of simulated meters lost, doubled, mistook or dated wrong; status 1 when there is any.
+
+    Example: sakugen simulate score readings.csv --simulators simulators.toml --factor 0.797
+    """
+    import json
+
+    from simulators.build import built
+    from simulators.consumer import read_export, score_of, served_values, write_served
+    from simulators.ledger import read_ledger
+
+    settings = _settings_from(simulators)
+    sites = {plant.project: built(settings, plant) for plant in settings.plants}
+    sheets = {(project, each.name): each.sheet for project, site in sites.items() for each in site.instruments}
+    served = list(served_values(read_ledger(settings.ledger), sheets))
+    if served_to is not None:
+        write_served(served, served_to)
+    found = score_of(served, read_export(export), near_ms=round(near_s * 1000), late_after_ms=round(late_s * 1000))
+    numbers: dict[str, float] = {
+        "served": found.served, "told": found.told, "right": found.right, "lost": len(found.lost),
+        "doubled": len(found.doubled), "wrong": len(found.wrong), "late": len(found.late),
+    }  # fmt: skip
+    if factor is not None:
+        numbers["error_tco2"] = found.error_tco2(factor)
+    if as_json:
+        typer.echo(json.dumps(numbers))
+    else:
+        _show_score(numbers, found)
+    if not found.clean:
+        raise typer.Exit(1)
+
+
+def _show_score(numbers: dict[str, float], found: "ConsumerScore") -> None:
+    table = terminal.new_table("what", "values")
+    for name, count in numbers.items():
+        table.add_row(name, f"{count:,.9g}")
+    terminal.console().print(table)
+    for name, values in (
+        ("lost", found.lost),
+        ("doubled", found.doubled),
+        ("wrong", found.wrong),
+        ("late", found.late),
+    ):
+        for value in values[:_SHOWN]:
+            instant = datetime.fromtimestamp(value.at_ms / 1000, UTC).isoformat(timespec="milliseconds")
+            terminal.console().print(f"  {name}: {instant} {value.device} {value.measurand} {value.value:.9g}")
+        if len(values) > _SHOWN:
+            terminal.console().print(f"  {name}: … and {len(values) - _SHOWN:,} more")
 
 
 @app.command()

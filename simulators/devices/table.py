@@ -97,7 +97,7 @@ class Sheet:
     @cached_property
     def addresses(self) -> tuple[int, ...]:
         """Every register that can be read, ascending."""
-        covered = {row.address + at for row in self.rows for at in range(_words_of(row))}
+        covered = {row.address + at for row in self.rows for at in range(words_of(row))}
         covered |= {part.address + at for part in self.fixed for at in range(len(part.words))}
         covered |= {part.address + at for part in self.texts for at in range(part.registers)}
         covered |= {serial.address + at for serial in self.serials for at in range(2)}
@@ -219,7 +219,22 @@ VOLTAGE, CURRENT, POWER = "voltage_l{}_v", "current_l{}_a", "active_power_l{}_w"
 """What `phases` shows."""
 
 
-def _words_of(row: Row) -> int:
+def decoded(row: Row, words: WordArray) -> float | None:
+    """What one value's words say [the measurand's unit]; None for "no value".
+
+    Args:
+        row: the value.
+        words: its words in address order.
+    """
+    ordered = np.ascontiguousarray(words[::-1] if row.low_word_first else words, ">u2")
+    number = ordered.view(_FORMATS[row.type])[0]
+    if np.isnan(number) or (row.missing is not None and int(number) == row.missing):
+        return None
+    return float(number) * row.step
+
+
+def words_of(row: Row) -> int:
+    """How many registers a value takes."""
     return int(row.type[1:]) // 16
 
 
@@ -230,5 +245,5 @@ def wraps_at(row: Row) -> float:
 
 def overlaps(sheet: Sheet) -> Sequence[int]:
     """Addresses that two rows claim, for a test: a table that contradicts itself is mistyped."""
-    claimed = [row.address + at for row in sheet.rows for at in range(_words_of(row))]
+    claimed = [row.address + at for row in sheet.rows for at in range(words_of(row))]
     return sorted({address for address in claimed if claimed.count(address) > 1})

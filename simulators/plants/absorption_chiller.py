@@ -65,6 +65,11 @@ class AbsorptionChiller(Plant):
             "pumps": ElectricState,
         }
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of cooling [W]."""
+        return self.site.rated_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: load, heat, where the heat comes from."""
         del before

@@ -76,6 +76,11 @@ class BiogasPlant(Plant):
             "steam": SteamState,
         }
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of its engine [W]."""
+        return self.site.engine_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: gas, who burns it, what comes of it."""
         del before

@@ -63,6 +63,11 @@ class BiomassPower(Plant):
             "diesel": FlowState,
         }
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of electricity [W]."""
+        return self.site.rated_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: fuel, steam, electricity; what the grid meter sees is net."""
         del before

@@ -61,6 +61,11 @@ class Chiller(Plant):
         self.site = site or ChillerSite()
         self.instruments = {"chiller": ElectricState, "chilled-water": HeatState, "cooling-water": HeatState}
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of cooling [W]."""
+        return self.site.rated_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: load, condenser, electricity."""
         del before

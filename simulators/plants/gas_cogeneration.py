@@ -64,6 +64,11 @@ class GasCogeneration(Plant):
             "gas": GasState,
         }
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of electricity [W]."""
+        return self.site.rated_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: demand, engines, heat."""
         del before

@@ -60,6 +60,11 @@ class GeothermalBinary(Plant):
             "vent": GasState,
         }
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of electricity [W]."""
+        return self.site.rated_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: brine, air, cycle."""
         del before

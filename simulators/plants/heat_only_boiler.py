@@ -81,6 +81,11 @@ class HeatOnlyBoiler(Plant):
         }
         self.counters_at_origin = _COUNTERS
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of its heat [W]."""
+        return self.site.rated_heat_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: cycles, heat, water, electricity, coal."""
         del before

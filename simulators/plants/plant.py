@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from metering.clock import utc_text
 from metering.interval import DAY_MS
-from simulators.errors import TooEarlyError
+from simulators.errors import SizeError, TooEarlyError
 from simulators.noise import FloatArray, IntArray, draw, uniform
 from simulators.plants.states import State
 
@@ -49,6 +49,8 @@ class _Day:
     minutes: Minutes
     sums: Mapping[_Key, FloatArray]
     """The integral of each value since the day's midnight, at the start of each minute and at its end [value × h]."""
+    before: Before
+    """What the day behind it may know, of the plant as it was before it was resized."""
 
 
 class Plant(ABC):
@@ -74,6 +76,27 @@ class Plant(ABC):
         self._befores: list[Before] = [{}]
         self._origin_sums: Mapping[_Key, float] = {}
         self._day = lru_cache(maxsize=_KEPT_DAYS)(self._compute_day)
+        self._times = 1.0
+
+    @property
+    def rated_w(self) -> float | None:
+        """What the plant is rated at [W]; None for one that is not known by a single power."""
+        return None
+
+    def resize(self, rated_w: float) -> None:
+        """Make the plant smaller or larger before anything is computed: every flow and power of it in proportion.
+
+        Args:
+            rated_w: what it is rated at from now on [W].
+
+        Raises:
+            SizeError: it is not known by a single power, or the size is none.
+        """
+        if self.rated_w is None:
+            raise SizeError(f"a {type(self).__name__} is not known by a single rated power, so it has no other size")
+        if not 0 < rated_w < float("inf"):
+            raise SizeError(f"{rated_w:g} W is no size of a plant")
+        self._times = rated_w / self.rated_w
 
     @abstractmethod
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
@@ -91,7 +114,7 @@ class Plant(ABC):
             index = len(self._midnight_sums) - 1
             day, sums = self._day(index), self._midnight_sums[index]
             self._midnight_sums.append({key: sums.get(key, 0.0) + float(day.sums[key][-1]) for key in day.sums})
-            self._befores.append(_last_minute(day.minutes))
+            self._befores.append(day.before)
 
     def state(self, instrument: str, at_ms: int) -> State:
         """What one instrument shows at an instant [ms since the Unix epoch]."""
@@ -184,7 +207,10 @@ class Plant(ABC):
     def _compute_day(self, index: int) -> _Day:
         at_ms = (self._first_day + index) * DAY_MS + np.arange(MINUTES_A_DAY, dtype=np.int64) * MINUTE_MS
         minutes = self.minutes(at_ms, self._befores[index])
-        return _Day(minutes, dict(_sums(minutes, self.instruments)))
+        before = _last_minute(minutes)
+        if self._times != 1:
+            minutes = _grown(minutes, self.instruments, self._times)
+        return _Day(minutes, dict(_sums(minutes, self.instruments)), before)
 
     def _since_origin(self, key: _Key, index: int, inside: _Sum) -> _Sum:
         if not self._origin_sums:
@@ -203,6 +229,16 @@ class Plant(ABC):
         second = at_ms // 1_000
         phases = [uniform(self.seed, f"{instrument}.ripple{phase}", second) for phase in (1, 2, 3)]
         return 0.999 + 0.002 * np.stack(phases)
+
+
+def _grown(minutes: Minutes, instruments: Mapping[str, type[State]], times: float) -> Minutes:
+    # What is counted grows, and what only the plant knows; a voltage or a temperature does not.
+    grown = {}
+    for instrument, fields in minutes.items():
+        kind = instruments.get(instrument)
+        counted = set(fields) if kind is None else {value.lstrip("-") for value in kind.COUNTERS.values()}
+        grown[instrument] = {name: row * times if name in counted else row for name, row in fields.items()}
+    return grown
 
 
 def _summed(value: str) -> str:

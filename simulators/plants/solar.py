@@ -104,6 +104,11 @@ class SolarPlant(Plant):
         }
         self.counters_at_origin = _COUNTERS_WH if site is MONGOLIA_FARM else {}
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of its modules [W]."""
+        return self.site.module_power_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: weather, DC power, what the inverters make of it, what the bus delivers."""
         del before

@@ -75,6 +75,11 @@ class WasteHeatRecovery(Plant):
             **dict.fromkeys(self._kilns, WeightState),
         }
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of electricity [W]."""
+        return self.site.rated_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: clinker, heat, electricity."""
         del before

@@ -56,6 +56,11 @@ class WasteToEnergy(Plant):
             "furnace": FlareState,
         }
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of electricity [W]."""
+        return self.site.rated_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: waste, support fuel, steam, electricity."""
         del before

@@ -57,6 +57,11 @@ class WindFarm(Plant):
         self._turbines = tuple(f"turbine-{number}" for number in range(1, self.site.turbines + 1))
         self.instruments = {**dict.fromkeys(self._turbines, ElectricState), "grid": ElectricState, "mast": WeatherState}
 
+    @property
+    def rated_w(self) -> float:
+        """The rating of electricity [W]."""
+        return self.site.turbines * self.site.rated_w
+
     def minutes(self, at_ms: IntArray, before: Before) -> Minutes:
         """One day: wind at the hub, power curve, losses."""
         del before

@@ -16,8 +16,8 @@ COMES_WITH = {
     "starlette": {"fastapi", "nicegui"},
     "urllib3": {"influxdb-client"},
 }
-# Imported by one file that only whoever has it already loads.
-BROUGHT_BY_THE_CALLER = {"simulators": {"pytest"}}
+# Imported where only whoever has it already comes by: a plugin of pytest, a Parquet file of one's own.
+BROUGHT_BY_THE_CALLER = {"simulators": {"pytest", "pyarrow"}}
 # Rooms without an extra of their own: every installation has metering; the command line needs all that it starts.
 EXTRA_OF = {"metering": None, "sakugen": "up"}
 ROOMS = ["metering", "simulators", "gateway", "ingest", "compute", "registry", "dashboards", "sakugen"]
