@@ -32,6 +32,7 @@ from compute.vintages import Vintage
 from ingest.store.readings import Evidence
 from metering.findings import Finding, Severity
 from metering.interval import HOUR_MS, Interval
+from metering.record import BACKFILL_AGENT
 
 ENGINE = "sakugen-compute/1"
 
@@ -235,6 +236,8 @@ def _evidence_blocks(evidence: Evidence, held: int) -> Iterator[Blocked]:
         yield Blocked("no-evidence", "no gateway in live mode has sent a birth for this project", "evidence")
     for factor in {birth.time_factor for birth in evidence.births if birth.time_factor != 1}:
         yield Blocked("scaled-clock", f"readings were taken on a clock {factor:g} times as fast as time", "evidence")
+    if any(birth.agent.partition(" ")[0] == BACKFILL_AGENT for birth in evidence.births):
+        yield Blocked("simulated-readings", "readings of simulated time were filled in at once", "evidence")
     if held:
         yield Blocked("held-evidence", f"{held} records are held: stored, but not usable yet", "evidence")
 

@@ -152,6 +152,10 @@ class GroupPart(WirePart):
     points: tuple[PointPart, ...]
 
 
+BACKFILL_AGENT = "sakugen-backfill"
+"""The agent of births whose readings nobody took at their slots: simulated time that was filled in at once."""
+
+
 class Birth(_Common):
     """What the following records are about; carries the full text of every device map used."""
 

@@ -28,7 +28,7 @@ from metering.errors import SakugenError
 from metering.interval import DAY_MS, Interval
 from metering.keys import load_signer
 from metering.quality import Quality
-from metering.record import GroupReadings
+from metering.record import BACKFILL_AGENT, GroupReadings
 from simulators.build import built
 from simulators.config import SimulatorSettings
 from simulators.devices.quantities import quantities
@@ -103,7 +103,7 @@ async def backfill(
             uplink = Uplink(gateway, clock, keeper, sender, faults, list)
             sending = asyncio.create_task(uplink.run())
             try:
-                body = replace(birth_body(gateway, 1.0), agent=f"sakugen-backfill {__version__}")
+                body = replace(birth_body(gateway, 1.0), agent=f"{BACKFILL_AGENT} {__version__}")
                 await keeper.do(outbox.begin_stream, body, interval.start_ms)
                 filled = await _fill(sources, interval, clock, keeper, uplink, progress)
                 await _until_at_most(0, keeper, uplink)

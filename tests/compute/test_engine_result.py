@@ -1,7 +1,7 @@
 """The whole engine on signed records: numbers by hand, and everything that must be named beside them."""
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from fractions import Fraction
 from zoneinfo import ZoneInfo
@@ -304,6 +304,13 @@ def test_a_clock_that_runs_faster_than_time_blocks_and_widens_the_tolerance(sola
     scaled = solar(received_ms=late, factor=10.0)
     assert "vintage-boundary-unproved" not in codes(scaled)
     assert blocks(scaled) == {"scaled-clock"}
+
+
+def test_readings_of_simulated_time_block_the_result(project_texts, make_evidence, shown):
+    evidence = make_evidence([shown("bus", EXPORT, steady(), interval_ms=HOUR_MS)])
+    births = tuple(birth.model_copy(update={"agent": "sakugen-backfill 0.1"}) for birth in evidence.births)
+    evidence = replace(evidence, births=births)
+    assert blocks(result_of(project_texts["solar-pv"](), evidence)) == {"simulated-readings"}
 
 
 def test_held_evidence_blocks_the_result(project_texts, make_evidence, shown):
