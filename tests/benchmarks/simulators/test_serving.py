@@ -44,7 +44,9 @@ async def _read_each_second(ports: list[int], seconds: int) -> int:
             for _, _, count in _READS:
                 assert (await reader.readexactly(9 + 2 * count))[7] == 3
                 answers += 1
-        await asyncio.sleep(max(0.0, begun + second - loop.time()))
+        next_second = asyncio.Event()
+        loop.call_at(begun + second, next_second.set)
+        await next_second.wait()
     for _, writer in connections:
         writer.close()
         await writer.wait_closed()
