@@ -6,17 +6,24 @@ The socket is a file beside the ledger, so whoever may write there may break the
 import asyncio
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metering.clock import Clock
 from simulators.errors import ControlError
 from simulators.faults import Fault, FaultBoard, FaultKind
+from simulators.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from simulators.modbus import Devices
 
 _LONGEST_LINE = 65_536
 _PATIENCE_S = 10.0
@@ -27,7 +34,7 @@ class Order(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    do: Literal["begin", "end", "list"]
+    do: Literal["begin", "end", "list", "show"]
     project: str = ""
     """The plant, by its project; it may be empty where there is one plant only."""
     kind: FaultKind | None = None
@@ -37,6 +44,8 @@ class Order(BaseModel):
     seconds: float | None = Field(default=None, gt=0)
     """For how long, on the plants' clock; empty for ever [s]."""
     amount: float | None = None
+    most: int = Field(default=0, ge=0)
+    """For "show" without a device: of how many devices to tell values."""
 
 
 class Answer(BaseModel):
@@ -48,26 +57,30 @@ class Answer(BaseModel):
     """Why nothing was done; empty when it was."""
     faults: dict[str, tuple[Fault, ...]] = {}
     """Project to every fault that it has or will have."""
+    seen: Snapshot | None = None
+    """What was asked to be shown."""
+
+
+Look = Callable[..., Awaitable[Snapshot]]
+"""Takes a snapshot: `simulators.view.snapshot` without its first two arguments."""
 
 
 class Control:
     """The socket of running simulators; listens within `async with`."""
 
-    def __init__(
-        self, path: Path, boards: Mapping[str, FaultBoard], devices: Mapping[str, set[str]], clock: Clock
-    ) -> None:
+    def __init__(self, path: Path, plants: "Mapping[str, Devices]", clock: Clock, look: Look) -> None:
         """Keep what can be broken.
 
         Args:
             path: where the socket appears.
-            boards: the faults of each plant, by project.
-            devices: the names of its devices.
+            plants: the devices of each plant, with their faults, by project.
             clock: the plants' clock.
+            look: what takes a snapshot.
         """
         self._path = path
-        self._boards = boards
-        self._devices = devices
+        self._plants = plants
         self._clock = clock
+        self._look = look
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -96,16 +109,20 @@ class Control:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            answer = self.obey(await asyncio.wait_for(reader.readline(), _PATIENCE_S))
+            line = await asyncio.wait_for(reader.readline(), _PATIENCE_S)
         except (TimeoutError, ValueError):
             answer = Answer(trouble="one line of JSON is expected")
+        else:
+            answer = await self.obey(line)
         writer.write(answer.model_dump_json().encode() + b"\n")
         writer.close()
 
-    def obey(self, line: bytes) -> Answer:
+    async def obey(self, line: bytes) -> Answer:
         """Do what a line asks for."""
         try:
             order = Order.model_validate_json(line)
+            if order.do == "show":
+                return Answer(seen=await self._look(project=order.project, device=order.device, most=order.most))
             board = self._board(order)
             if order.do == "begin":
                 board.add(self._fault(order))
@@ -114,23 +131,44 @@ class Control:
         except ControlError as error:
             return Answer(trouble=str(error))
         except ValidationError as error:
-            return Answer(trouble="; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()))
-        return Answer(faults={project: each.all for project, each in self._boards.items()})
+            return Answer(trouble="; ".join(map(_in_words, error.errors())))
+        return Answer(faults={project: each.faults.all for project, each in self._plants.items()})
 
     def _board(self, order: Order) -> FaultBoard:
-        project = order.project or next(iter(self._boards))
-        if project not in self._boards or (not order.project and len(self._boards) > 1 and order.do != "list"):
-            raise ControlError(f"no plant of project {order.project!r}; there are: {', '.join(self._boards)}")
-        known = self._devices[project]
+        project = order.project or next(iter(self._plants))
+        if not order.project and len(self._plants) > 1 and order.do != "list":
+            raise ControlError(f"there are several plants; say which project: {', '.join(self._plants)}")
+        if project not in self._plants:
+            raise ControlError(f"no plant of project {order.project!r}; there are: {', '.join(self._plants)}")
+        known = {each.name for each in self._plants[project].instruments}
         if order.device and order.device not in known:
             raise ControlError(f"{project} has no device {order.device!r}; it has: {', '.join(sorted(known))}")
-        return self._boards[project]
+        return self._plants[project].faults
 
     def _fault(self, order: Order) -> Fault:
         start = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
         end = None if order.seconds is None else start + timedelta(seconds=order.seconds)
         return Fault.model_validate(
             {"kind": order.kind, "device": order.device, "start": start, "end": end, "amount": order.amount}
+        )
+
+
+def _in_words(error: "ErrorDetails") -> str:
+    where = ".".join(map(str, error["loc"]))
+    return (f"{where}: " if where else "") + error["msg"].removeprefix("Value error, ")
+
+
+def refuse_second(path: Path) -> None:
+    """Let simulators start only where no others run.
+
+    Raises:
+        ControlError: others answer at that socket; two would write one ledger.
+    """
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.connect(str(path))
+        raise ControlError(
+            f"simulators: others run here already and answer at {path}; end them, or start these in another folder or"
+            " with another `ledger` in their --config"
         )
 
 
@@ -152,7 +190,10 @@ def ask(path: Path, order: Order) -> Answer:
             with line.makefile("rb") as answers:
                 answer = Answer.model_validate(json.loads(answers.readline()))
     except (OSError, ValueError) as error:
-        raise ControlError(f"no simulators answer at {path}: {error}; is `sakugen simulate run` up?") from None
+        raise ControlError(
+            f"no simulators answer at {path}: {error}; is `sakugen simulate run` up? Where its ready line names another"
+            " ledger, say --control with that path and the suffix .control"
+        ) from None
     if answer.trouble:
         raise ControlError(answer.trouble)
     return answer

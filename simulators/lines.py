@@ -31,10 +31,13 @@ _MOST_READ_BYTES = 4096
 class _Conversation:
     """Requests that come in on one line, and answers that go out on it in time."""
 
-    def __init__(self, framing: Framing, devices: Devices, write: Callable[[bytes], None], baudrate: int = 0) -> None:
+    def __init__(
+        self, framing: Framing, devices: Devices, write: Callable[[bytes], None], client: str, baudrate: int = 0
+    ) -> None:
         self._framing = framing
         self._devices = devices
         self._write = write
+        self._client = client
         self._baudrate = baudrate
         self._loop = asyncio.get_running_loop()
         self._free_at = 0.0
@@ -46,7 +49,7 @@ class _Conversation:
             self._answer(request)
 
     def _answer(self, request: Request) -> None:
-        sending = self._devices.answer(request, self._framing, tells_absent=not self._baudrate)
+        sending = self._devices.answer(request, self._framing, tells_absent=not self._baudrate, client=self._client)
         if sending is None or not sending.frame:
             return
         if sending.with_next:
@@ -76,7 +79,9 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._conversation = _Conversation(self._line.new_framing(), self._line.devices, self._send)
+        peer = transport.get_extra_info("peername")
+        client = f"{peer[0]}:{peer[1]}" if peer else ""
+        self._conversation = _Conversation(self._line.new_framing(), self._line.devices, self._send, client)
         if self._line.devices.has("one-session") and self._line.connections:
             self._transport.close()
             return
@@ -192,7 +197,7 @@ class SerialLine:
             self._link.unlink()
         self._link.parent.mkdir(parents=True, exist_ok=True)
         self._link.symlink_to(os.ttyname(theirs))
-        conversation = _Conversation(RtuFraming(), self._devices, self._send, self._baudrate)
+        conversation = _Conversation(RtuFraming(), self._devices, self._send, str(self._link), self._baudrate)
         asyncio.get_running_loop().add_reader(ours, lambda: conversation.take(os.read(ours, _MOST_READ_BYTES)))
         return self
 

@@ -19,6 +19,7 @@ from simulators.frames import (
 from simulators.ledger import Ledger, ServedAnswer
 from simulators.line_faults import Sending, disturbed
 from simulators.roster import Instrument
+from simulators.traffic import Traffic
 
 
 class Devices:
@@ -45,13 +46,17 @@ class Devices:
         self._by_unit = {instrument.unit_id: instrument for instrument in instruments}
         self._clock = clock
         self._ledger = ledger
-        self._faults = faults
+        self.faults = faults
+        self.instruments = tuple(instruments)
+        began_ms = clock.mono_ms()
+        self.line_traffic = Traffic(0, began_ms)
+        self.traffic = {each.name: Traffic(len(each.sheet.addresses), began_ms) for each in instruments}
 
     def has(self, kind: str) -> bool:
         """Whether the line as a whole has a fault now."""
-        return any(fault.kind == kind for fault in self._faults.of("", self._clock.now_ms()))
+        return any(fault.kind == kind for fault in self.faults.of("", self._clock.now_ms()))
 
-    def answer(self, request: Request, framing: Framing, *, tells_absent: bool) -> Sending | None:
+    def answer(self, request: Request, framing: Framing, *, tells_absent: bool, client: str = "") -> Sending | None:
         """Answer as the device would at this instant, faults included.
 
         Args:
@@ -59,16 +64,20 @@ class Devices:
             framing: of the line.
             tells_absent: whether somebody answers for a unit that is not there: exception 11, as a gateway to a serial
                 line does. On the serial line itself nobody does.
+            client: who asks, for those who watch.
 
         Returns:
             What goes over the line; None when nobody is there.
         """
+        now_ms, mono_ms = self._clock.now_ms(), self._clock.mono_ms()
+        self.line_traffic.note(client, now_ms, mono_ms)
         instrument = self._by_unit.get(request.unit_id)
         if instrument is None:
             absent = exception_pdu(request.function, TARGET_FAILED)
             return Sending(framing.frame(request, absent, request.unit_id)) if tells_absent else None
-        now_ms = self._clock.now_ms()
-        faults = self._faults.of(instrument.name, now_ms)
+        traffic = self.traffic[instrument.name]
+        traffic.note(client, now_ms, mono_ms)
+        faults = self.faults.of(instrument.name, now_ms)
         words = _words(instrument, request, now_ms, faults)
         if isinstance(words, int):
             pdu = exception_pdu(request.function, words)
@@ -78,6 +87,8 @@ class Devices:
         if instrument.sheet.response_s:
             sending = replace(sending, delay_s=sending.delay_s + instrument.sheet.response_s)
         if isinstance(words, bytes) and sending.arrives_whole:
+            first = instrument.sheet.place_of[request.address]
+            traffic.read_ms[first : first + request.count] = now_ms
             self._ledger.append(
                 ServedAnswer(
                     served_ms=now_ms,

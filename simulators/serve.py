@@ -6,16 +6,18 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from metering.clock import utc_text
 from simulators.build import built
 from simulators.config import SimulatorSettings
-from simulators.control import Control
+from simulators.control import Control, refuse_second
 from simulators.errors import SimulatorError, TooEarlyError
 from simulators.faults import FaultBoard
 from simulators.ledger import Ledger
 from simulators.lines import SerialLine, TcpLine
 from simulators.modbus import Devices
+from simulators.view import Served, snapshot
 
 COMMIT_EVERY_S = 0.5
 PREPARED_MS = 16 * 86_400_000
@@ -37,7 +39,7 @@ async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callab
 
     Raises:
         PortTakenError: a port cannot be listened on; nothing is served.
-        ControlError: the control socket cannot be listened on.
+        ControlError: the control socket cannot be listened on, or others answer there.
         TooEarlyError: the clock is before `counters_from`.
         MeasuredDataError: measured power is asked for and not installed.
     """
@@ -49,23 +51,25 @@ async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callab
             f" {settings.counters_from.isoformat()}; set `counters_from` to an earlier instant"
         )
     started = datetime.fromtimestamp(now_ms / 1000, UTC)
+    refuse_second(settings.control_socket)
     async with AsyncExitStack() as stack:
         ledger = stack.enter_context(Ledger(settings.ledger))
-        places: list[str] = []
-        boards: dict[str, FaultBoard] = {}
-        names: dict[str, set[str]] = {}
+        plants: list[Served] = []
         for plant in settings.plants:
             site = built(settings, plant)
             site.plant.prepare(now_ms + PREPARED_MS)
             served = [each for each in site.instruments if not plant.devices or each.name in plant.devices]
-            boards[plant.project] = FaultBoard(plant.faults_from(started))
-            names[plant.project] = {each.name for each in served}
-            devices = Devices((plant.project, plant.site), served, clock, ledger, boards[plant.project])
+            board = FaultBoard(plant.faults_from(started))
+            devices = Devices((plant.project, plant.site), served, clock, ledger, board)
             line = SerialLine(plant, devices) if plant.transport == "rtu" else TcpLine(plant, devices)
             await stack.enter_async_context(line)
-            places.append(f"{plant.project}={line.place}")
-        await stack.enter_async_context(Control(settings.control_socket, boards, names, clock))
-        announce(f"ready simulators {' '.join(places)} ledger={settings.ledger}")
+            plants.append(Served(plant, devices, line.place))
+        by_project = {each.settings.project: each.devices for each in plants}
+        await stack.enter_async_context(
+            Control(settings.control_socket, by_project, clock, partial(snapshot, plants, clock))
+        )
+        places = " ".join(f"{each.settings.project}={each.place}" for each in plants)
+        announce(f"ready simulators {places} ledger={settings.ledger}")
         while not stop.is_set():
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), COMMIT_EVERY_S)

@@ -8,7 +8,7 @@ import typer
 
 from metering.config import load_toml
 from metering.errors import SakugenError
-from sakugen.cli import terminal
+from sakugen.cli import terminal, watch
 
 if TYPE_CHECKING:
     from simulators.config import SimulatorSettings
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 5  # of each kind; the counts say how many there are
 
 app = typer.Typer(no_args_is_help=True, help="Simulated plants that answer Modbus and remember every answer.")
+watch.add_to(app)
 
 
 class UnknownPlantError(SakugenError):
@@ -187,9 +188,7 @@ def fault(
         float | None, typer.Option("--for", help="How long, on the plants' clock [s].", min=0.001)
     ] = None,
     amount: Annotated[float | None, typer.Option(help="How much; what it means depends on the kind.")] = None,
-    control: Annotated[Path, typer.Option(help="The simulators' control socket.")] = Path(
-        "data/simulators/ledger.control"
-    ),
+    control: watch.ControlOption = watch.CONTROL,
     *,
     end: Annotated[bool, typer.Option("--end", help="End it now; without a kind, end everything.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -214,7 +213,7 @@ def fault(
         raise UnknownFaultError(str(error)) from None
     answer = ask(control, order)
     if as_json:
-        typer.echo(answer.model_dump_json(indent=2))
+        typer.echo(answer.model_dump_json(indent=2, include={"faults"}))
         return
     if do == "list":
         _show_kinds()

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 _WIDTH_IN_A_FILE = 140
 
 
-def console(*, stderr: bool = False) -> "Console":
+def console(*, stderr: bool = False, width_in_a_file: int = _WIDTH_IN_A_FILE) -> "Console":
     """Where text goes: as wide as the terminal, wide enough for a table where there is none.
 
     Args:
+        width_in_a_file: how wide a table may be there [characters].
         stderr: whether it is beside the result and not the result; lines are then left as long as they are.
     """
     from rich.console import Console
 
     made = Console(stderr=stderr, highlight=False, soft_wrap=stderr)
-    return made if made.is_terminal or stderr else Console(highlight=False, width=_WIDTH_IN_A_FILE)
+    return made if made.is_terminal or stderr else Console(highlight=False, width=width_in_a_file)
 
 
 def escape(text: str) -> str:

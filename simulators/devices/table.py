@@ -22,8 +22,8 @@ Type = Literal["u16", "s16", "u32", "s32", "u64", "s64", "f32", "f64"]
 _FORMATS: Mapping[Type, str] = {
     "u16": ">u2", "s16": ">i2", "u32": ">u4", "s32": ">i4", "u64": ">u8", "s64": ">i8", "f32": ">f4", "f64": ">f8",
 }  # fmt: skip
-_COUNTER = "_total_"
-"""A counter shows what is complete; everything else is rounded to the nearest."""
+COUNTER = "_total_"
+"""Is in the name of a counter. A counter shows what is complete; everything else is rounded to the nearest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def _rounded(row: Row, counts: FloatArray) -> FloatArray:
 
 
 def _to_whole(row: Row, counts: FloatArray) -> FloatArray:
-    rounded: FloatArray = np.floor(counts) if _COUNTER in row.shows else np.rint(counts)
+    rounded: FloatArray = np.floor(counts) if COUNTER in row.shows else np.rint(counts)
     return rounded
 
 

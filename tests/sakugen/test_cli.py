@@ -20,7 +20,7 @@ CONTRACT = """
 up demo gateway:run|check|scan|plan|poll devices:list|show|test ingest:run|adopt|archive|backup quarantine:list|replay
 reconcile declare compute:run|explain|warm|fleet methodologies:list|show|new-project
 statement:draft|submit|opinion|export verify registry:run dashboards:build|console
-simulate:run|backfill|fault|score config:sample|check keys:new|enrol|revoke|bootstrap
+simulate:run|watch|backfill|fault|score config:sample|check keys:new|enrol|revoke|bootstrap
 """
 
 
