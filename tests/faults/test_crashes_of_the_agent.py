@@ -35,7 +35,7 @@ def test_a_slot_committed_and_not_sealed_goes_into_the_next_stream_under_the_bir
     left = rig.box.book.pending_slots()
     assert left
     first, *others = rig.box.settings["device"]
-    exchanged = first | {"meter": first["meter"] | {"serial": "EXCHANGED"}}
+    exchanged = first | {"meter": first["meter"] | {"model": "EXCHANGED"}}
     rig.box.configure(seal_after_s=0.5, device=[exchanged, *others])
     rig.revive(rig.box)
     rig.read_on(3)
@@ -44,10 +44,10 @@ def test_a_slot_committed_and_not_sealed_goes_into_the_next_stream_under_the_bir
     old, readings, new = rig.journal.parsed(rig.box.book.streams()[1])[:3]
     assert [old.kind, readings.kind, new.kind] == ["birth", "readings", "birth"]
     assert {(group.group, slot) for group in readings.groups for slot in group.slots} == left
-    assert [birth.groups[0].meter.serial for birth in (old, new)] == [first["meter"]["serial"], "EXCHANGED"]
+    assert [birth.groups[0].meter.model for birth in (old, new)] == [first["meter"]["model"], "EXCHANGED"]
     assert old.after == record.RecordRef(stream=rig.box.book.streams()[0], seq=1, digest=old.after.digest)
-    meters = [interval.meter.serial for interval in evidence.meters(first["name"])]
-    assert meters == [first["meter"]["serial"], "EXCHANGED"]
+    models = [interval.meter.model for interval in evidence.meters(first["name"])]
+    assert models == [first["meter"]["model"], "EXCHANGED"]
 
 
 def test_a_record_sealed_and_not_published_is_sent_after_the_next_start(rig):
