@@ -46,7 +46,7 @@ TEXTS: Mapping[int, tuple[str, str]] = MappingProxyType({
     SPIKE: ("counter-spike", "the counter rose by more than the rated power allows"),
     ROLLOVER_UNPROVED: (
         "counter-rollover-unproved",
-        "the counter went down as by a rollover, but it can also be reset, which would look the same",
+        "the counter went down as by a rollover, but a reset or losses of supply would look the same",
     ),
     CLOCK_ORDER: ("answers-out-of-order", "the later slot was not answered later"),
     METER_CHANGED: ("meter-changed", "the two readings are of different meters or registers"),

@@ -67,16 +67,18 @@ def _pair(earlier: Reading, later: Reading, changed: bool, skipped: bool, law: S
     coarser, apart_ms = max(step, later_step), later_slot - slot
     most = _most(later_answered - asked if ordered else apart_ms, coarser, law)
     has_gap = 0 < law[at.INTERVAL_MS] < apart_ms
-    is_asked = law[at.NONVOLATILE_MS] > 0 and (has_gap or later_value < value)
-    not_saved = _most(law[at.NONVOLATILE_MS], coarser, law) if is_asked else 0
+    can_lose = law[at.NONVOLATILE_MS] > 0
+    not_saved = _most(law[at.NONVOLATILE_MS], coarser, law) if can_lose and later_value < value else 0
     if changed:
         verdict = 0, most, codes.METER_CHANGED
     elif not ordered:
         verdict = 0, most, codes.CLOCK_ORDER
     else:
         verdict = _judge(value, later_value, most, law[at.MODULUS], bool(law[at.RESETTABLE]), not_saved)
-        if not_saved > 0 and has_gap and verdict[2] in {codes.EXACT, codes.ROLLOVER}:
-            verdict = verdict[0], min(most, verdict[0] + not_saved), codes.NOT_SAVED
+        if can_lose and has_gap and verdict[2] == codes.ROLLOVER:
+            verdict = 0, most, codes.ROLLOVER_UNPROVED
+        elif can_lose and has_gap and verdict[2] == codes.EXACT:
+            verdict = verdict[0], most, codes.NOT_SAVED
         elif verdict[2] == codes.EXACT and (skipped or has_gap):
             verdict = verdict[0], verdict[1], codes.BRIDGED
     low, high, code = verdict

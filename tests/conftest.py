@@ -24,8 +24,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from compute.cache import use_cache_directory
+
 if TYPE_CHECKING:
     from sakugen.broker import EmbeddedBroker
+
+# By itself numba would go on with a kernel whose callee has changed; and processes that tests start then compile none.
+use_cache_directory(Path(__file__).parents[1] / ".numba_cache")
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT_S = 20.0

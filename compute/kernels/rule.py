@@ -101,8 +101,8 @@ def pair(work: Ints, earlier: int, later: int, changed: bool, skipped: bool, law
     span_ms = work[later + at.ANSWER] - work[earlier + at.REQUEST] if ordered else later_slot_ms - slot_ms
     most = most_in(span_ms, coarser, law)
     has_gap = 0 < law[at.INTERVAL_MS] < later_slot_ms - slot_ms
-    not_saved = 0
-    if law[at.NONVOLATILE_MS] > 0 and (has_gap or later_value < value):
+    can_lose, not_saved = has_gap and law[at.NONVOLATILE_MS] > 0, 0
+    if law[at.NONVOLATILE_MS] > 0 and later_value < value:
         not_saved = most_in(law[at.NONVOLATILE_MS], coarser, law)
     if codes.OVERFLOW in (most, not_saved):
         return codes.OVERFLOW
@@ -112,8 +112,11 @@ def pair(work: Ints, earlier: int, later: int, changed: bool, skipped: bool, law
         low, high, code = 0, most, codes.CLOCK_ORDER
     else:
         low, high, code = judge(value, later_value, most, law[at.MODULUS], law[at.RESETTABLE] != 0, not_saved)
-        if has_gap and not_saved > 0 and code < codes.RESET_NOT_EXCLUDED:
-            high, code = low + min(not_saved, most - low), codes.NOT_SAVED
+        if can_lose and code == codes.EXACT:
+            # The supply may have failed more than once while nobody read, and taken something each time.
+            high, code = most, codes.NOT_SAVED
+        elif can_lose and code == codes.ROLLOVER:
+            low, high, code = 0, most, codes.ROLLOVER_UNPROVED
         elif code == codes.EXACT and (skipped or has_gap):
             code = codes.BRIDGED
     work[row + at.EARLIER_MS], work[row + at.LATER_MS] = work[earlier + at.POSITION], work[later + at.POSITION]

@@ -103,14 +103,14 @@ def test_no_freeze_of_voltages_raises_what_is_credited(project_texts, supplied, 
 @examples
 @given(
     role=st.sampled_from(list(ENERGY)), data=st.data(), first=st.integers(1, len(SLOTS) - 2),
-    silent=st.integers(1, 5), part=st.integers(0, 100),
+    silent=st.integers(1, 5), parts=st.lists(st.integers(0, 100), min_size=1, max_size=4),
 )  # fmt: skip
-def test_no_loss_of_supply_raises_what_is_credited(project_texts, role, data, first, silent, part):
-    """A meter is silent for some slots, and then goes on from what it had saved at most 5 minutes before."""
+def test_no_losses_of_supply_raise_what_is_credited(project_texts, role, data, first, silent, parts):
+    """A meter is silent for some slots, and each time it lost its supply goes on from what it had saved."""
     text = project_of(role, project_texts, better=data.draw(st.booleans()))
     (feed,) = data.draw(feeds_of(role))
     feed = replace(feed.proved, device={**feed.proved.device, "nonvolatile_s": 300})
-    gone = RATED[feed.measurand] // 12 * part // 100 // 1_000_000 * 1_000_000
+    gone = RATED[feed.measurand] // 12 * sum(parts) // 100 // 1_000_000 * 1_000_000
     shows = {slot: feed.truth[slot] - gone for slot in SLOTS[first + silent :]}
     struck = Harm(shows, silent=frozenset(SLOTS[first : first + silent]))
     in_order = credited(text, recorded(streams([(feed.proved, NO_HARM)])))

@@ -203,7 +203,7 @@ def test_a_cut_beside_an_impossible_step_widens_what_a_loss_of_supply_had_left_o
     law = law_of(whole, RATE, Cuts(0))
     left = segment_of(readings_of([0, 2_000], [50_000, 51_000], **more), law)
     right = segment_of(readings_of([3_000], [0], **more), law)
-    assert touching(left, Interval(0, HOUR_MS)) == Pair(1_000, 1_316)
+    assert touching(left, Interval(0, HOUR_MS)) == Pair(1_000, 2_101)
     assert touching(join(left, right, law), Interval(0, HOUR_MS)) == Pair(0, 2_101 + 1_051)
 
 

@@ -30,12 +30,8 @@ def pairs_of(*readings, nonvolatile_ms=5 * SECOND_MS, interval_ms=SECOND_MS, mod
     return [(int(low), int(high), int(code)) for low, high, code in zip(pairs.low, pairs.high, pairs.code, strict=True)]
 
 
-def test_over_a_gap_a_counter_may_have_lost_what_it_had_not_saved():
-    assert pairs_of((0, 50_000), (20, 53_000)) == [(3_000, 3_000 + NOT_SAVED, codes.NOT_SAVED)]
-
-
-def test_what_it_lost_is_no_more_than_was_possible():
-    assert pairs_of((0, 50_000), (2, 52_000)) == [(2_000, 2_101, codes.NOT_SAVED)]
+def test_over_a_gap_a_counter_may_have_lost_what_it_had_not_saved_and_more_than_once():
+    assert pairs_of((0, 50_000), (20, 53_000)) == [(3_000, 21_001, codes.NOT_SAVED)]
 
 
 def test_between_readings_that_follow_each_other_nothing_was_lost():
@@ -47,8 +43,12 @@ def test_a_counter_that_loses_nothing_or_is_not_asked_keeps_its_difference_over_
     assert pairs_of((0, 50_000), (20, 53_000), **other)[0][:2] == (3_000, 3_000)
 
 
-def test_a_rollover_over_a_gap_is_only_the_low_end_too():
-    assert pairs_of((0, 99_000), (20, 1_000), modulus=100_000) == [(2_000, 2_000 + NOT_SAVED, codes.NOT_SAVED)]
+def test_a_rollover_over_a_gap_is_not_proved_for_several_losses_would_look_the_same():
+    assert pairs_of((0, 99_000), (20, 1_000), modulus=100_000) == [(0, 21_001, codes.ROLLOVER_UNPROVED)]
+
+
+def test_a_rollover_between_readings_that_follow_each_other_is_proved():
+    assert pairs_of((0, 99_500), (1, 500), modulus=100_000) == [(1_000, 1_000, codes.ROLLOVER)]
 
 
 def test_where_a_reset_would_not_show_the_pair_is_wide_enough_already():

@@ -136,7 +136,7 @@ def _judged(pairs: pl.LazyFrame, meter: Meter) -> pl.LazyFrame:
     code = (
         pl.when(~pl.col("ordered")).then(codes.CLOCK_ORDER)
         .when((gain < 0) & (-gain <= not_saved)).then(codes.STEPPED_BACK)
-        .when((gain < 0) & rolled).then(pl.when(gap).then(codes.NOT_SAVED).otherwise(codes.ROLLOVER))
+        .when((gain < 0) & rolled).then(pl.when(gap).then(codes.ROLLOVER_UNPROVED).otherwise(codes.ROLLOVER))
         .when(gain < 0).then(codes.RESET)
         .when(gain > most).then(codes.SPIKE)
         .when(most >= meter.modulus).then(codes.RESET_NOT_EXCLUDED)
@@ -146,10 +146,8 @@ def _judged(pairs: pl.LazyFrame, meter: Meter) -> pl.LazyFrame:
     difference = pl.when(gain < 0).then(over).otherwise(gain)
     known = pl.col("code") <= codes.LAST_POSSIBLE
     low = pl.when(known).then(difference).otherwise(0)
-    lost = difference + pl.min_horizontal(pl.lit(not_saved, pl.Int64), most - difference)
     high = (
-        pl.when(pl.col("code") == codes.NOT_SAVED).then(lost)
-        .when(known & (pl.col("code") != codes.RESET_NOT_EXCLUDED)).then(difference)
+        pl.when(known & ~pl.col("code").is_in([codes.RESET_NOT_EXCLUDED, codes.NOT_SAVED])).then(difference)
         .otherwise(most)
     )  # fmt: skip
     return pairs.with_columns(code.alias("code")).with_columns(low.alias("low"), high.alias("high"))

@@ -89,7 +89,7 @@ def _of_a_state(draw, feed: Feed, rules: int) -> Harm:
 
 @st.composite
 def _begun_anew(draw, feed: Feed, harm: Harm, rules: int) -> Harm:
-    """It is reset, by a map that allows it; or it comes back from a loss of supply with less than it had counted."""
+    """It is reset, by a map that allows it; or it comes back from losses of supply with less than it had counted."""
     place = draw(st.integers(1, len(SLOTS) - 3))
     if feed.device["reset_source"] is None and draw(st.booleans()):
         back_ms, silent = SLOTS[place], frozenset()
@@ -99,7 +99,7 @@ def _begun_anew(draw, feed: Feed, harm: Harm, rules: int) -> Harm:
         silent = frozenset(SLOTS[place:back])
         back_ms = SLOTS[min(back, len(SLOTS) - 1)]
         step = 1_000_000 if "scale" in feed.device else 1
-        gone = RATED[feed.measurand] // 12 * draw(st.integers(0, 100)) // 100 // step * step
+        gone = RATED[feed.measurand] // 12 * draw(st.integers(0, 300)) // 100 // step * step
     else:
         return harm
     shows = {slot: value - gone for slot, value in feed.truth.items() if slot >= back_ms}

@@ -150,7 +150,7 @@ def _step(line: Line, one: tuple[Seen, int], other: tuple[Seen, int], rate: Frac
     step = max(a.step, b.step)
     most = floor(rate * (b.received - a.sent)) + step
     unsaved = floor(rate * line.nonvolatile) + step if saves and line.nonvolatile else 0
-    gained = b.value - a.value
+    gained, gap = b.value - a.value, b.slot - a.slot > line.interval
 
     def pair(low: int, high: int, kind: str = "stands") -> Step:
         return Step(_stand(a), _stand(b), low, high, most, kind)
@@ -160,15 +160,15 @@ def _step(line: Line, one: tuple[Seen, int], other: tuple[Seen, int], rate: Frac
     if gained < 0:
         shown = 0 <= b.value < a.value < line.modulus
         wraps = shown and gained + line.modulus <= most < line.modulus and not line.resettable
-        if -gained <= unsaved or not wraps:
+        if -gained <= unsaved or not wraps or (unsaved and gap):
             return pair(0, most, "impossible")
         gained += line.modulus
     elif gained > most:
         return pair(0, most, "impossible")
     if (line.modulus and most >= line.modulus) or (line.resettable and a.value <= most):
         return pair(gained, most)
-    if unsaved and b.slot - a.slot > line.interval:
-        return pair(gained, min(most, gained + unsaved))
+    if unsaved and gap:
+        return pair(gained, most)
     return pair(gained, gained)
 
 
