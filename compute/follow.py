@@ -2,8 +2,8 @@
 
 In: a journal and what was kept of it. Out: what the period amounts to so far, the same to the bit as if everything were
 read at once. New records name the months that they speak of, and those alone are read again. Where a series says
-nothing for longer than `MARGIN_MS` across the end of a month or nothing at all of the open one, or where something was
-declared, which may change any month, everything is read.
+nothing for longer than `MARGIN_MS` across the end of a month, or the same all that time, or nothing at all of the open
+one, or where something was declared, which may change any month, everything is read.
 """
 
 import hashlib
@@ -27,6 +27,7 @@ from compute.result import Result
 from compute.review import Job, further_jobs
 from compute.rulesets import Ruleset, ruleset
 from compute.segments import Segment
+from compute.sources import may_be_frozen
 from compute.task import Stretch, Task
 from compute.track import law_of, segment_of
 from compute.vintages import midnight_ms
@@ -280,12 +281,16 @@ def _with_margin(part: Interval, window: Interval) -> Interval:
 def month_of(project: ProjectSettings, evidence: Evidence, part: Interval) -> Month:
     """Say what a stretch knows of its series, for those of a project's points."""
     points = {point.id for point in project.point}
+    rules = ruleset()
+    jobs = (*main_jobs(project), *further_jobs(project, rules))
+    freezing = {(point.id, name) for spec, point in jobs if spec.kind == "energised" for name in spec.measurands}
     series: dict[Key, SeriesPart] = {}
     for key, one in evidence.by_key.items():
         inside = cut(one, part.start_ms, part.end_ms)
         if key[0] in points and len(inside):
             names = tuple(binding_digest(bound) for bound in inside.bindings)
-            series[key] = SeriesPart(names, int(inside.time_ms[0]), int(inside.time_ms[-1]))
+            undecided = key in freezing and may_be_frozen(one, part, rules.frozen_voltage)
+            series[key] = SeriesPart(names, int(inside.time_ms[0]), int(inside.time_ms[-1]), undecided)
     return Month(evidence.digest, series)
 
 
@@ -302,7 +307,8 @@ def _joined_series(
             later.first_ms >= before.end_ms + MARGIN_MS or earlier.last_ms < behind.start_ms - MARGIN_MS
             for (before, earlier), (behind, later) in pairwise(told)
         )
-        if apart or told[-1][0] != parts[-1] or any(name not in bound for name in names):
+        undecided = any(one.undecided for _, one in told)
+        if apart or undecided or told[-1][0] != parts[-1] or any(name not in bound for name in names):
             return None
         series = evidence.by_key[key]
         own = [binding_digest(one) for one in series.bindings]

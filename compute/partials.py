@@ -18,7 +18,7 @@ import numpy as np
 from compute.errors import ResultsError
 from compute.segments import Hours, Marks, Segment
 
-_VERSION = 1
+_VERSION = 2
 _BUSY_TIMEOUT_S = 5.0
 _SCHEMA = f"""
 BEGIN;
@@ -58,6 +58,8 @@ class SeriesPart:
     first_ms: int
     """Its first slot that something speaks of [ms]."""
     last_ms: int
+    undecided: bool
+    """Whether readings beyond what was read with it may still show that some of its own were frozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,10 @@ class Partials:
         self, project: str, start_ms: int, end_ms: int, month: Month, segments: Mapping[Job, tuple[str, Segment]]
     ) -> None:
         """Keep a stretch: what was read, and what each parameter amounts to, with its law."""
-        series = [[*key, part.bindings, part.first_ms, part.last_ms] for key, part in sorted(month.series.items())]
+        series = [
+            [*key, part.bindings, part.first_ms, part.last_ms, part.undecided]
+            for key, part in sorted(month.series.items())
+        ]
         rows = [(project, start_ms, end_ms, *job, law, packed(found)) for job, (law, found) in segments.items()]
         with self._open() as connection:
             connection.execute(

@@ -234,22 +234,52 @@ def impossible_rows(series: Series, believed: Believed) -> NDArray[np.bool_]:
 def frozen_rows(series: Series, rule: FrozenVoltage | None) -> NDArray[np.bool_]:
     """Mark the ok readings that only repeat one before; the first of them is believed."""
     marked = np.zeros(len(series), np.bool_)
-    if rule is None:
-        return marked
-    rows = np.flatnonzero(series.quality == Quality.OK)
+    if rule is not None:
+        rows, starts, counts, fine, long = _repeats(series, rule)
+        repeats = np.repeat(fine & long, counts)
+        repeats[starts] = False
+        marked[rows[repeats]] = True
+    return marked
+
+
+def may_be_frozen(series: Series, part: Interval, rule: FrozenVoltage | None) -> bool:
+    """Say whether readings beyond those of a series may yet show that some of a stretch were frozen.
+
+    So it is when they say the same from within the stretch to an end of what is known, and not for long enough.
+
+    Args:
+        series: the readings of the stretch, and what is known of the time before and behind it.
+        part: the stretch.
+        rule: when a reading is frozen; None = never.
+    """
+    if rule is None or len(series) == 0:
+        return False
+    rows, starts, counts, fine, long = _repeats(series, rule)
     if len(rows) == 0:
-        return marked
+        return False
+    times_ms = series.time_ms[rows]
+    goes_on = fine & ~long
+    before = series.time_ms[0] < part.start_ms <= times_ms[counts[0] - 1]
+    behind = series.time_ms[-1] >= part.end_ms > times_ms[starts[-1]]
+    # The first of them is believed, unless one like it came before.
+    first = before and fine[0] and times_ms[0] >= part.start_ms
+    return bool((goes_on[0] and before) or first or (goes_on[-1] and behind))
+
+
+_Repeats = tuple[Ints, Ints, Ints, NDArray[np.bool_], NDArray[np.bool_]]
+
+
+def _repeats(series: Series, rule: FrozenVoltage) -> _Repeats:
+    # The rows of ok readings; where in them each stretch begins that shows one value, and how many it has; whether the
+    # register is fine enough that a live value would move, and whether it lasted long enough.
+    rows = np.flatnonzero(series.quality == Quality.OK)
     value, time_ms = series.value[rows], series.time_ms[rows]
-    starts = np.concatenate([np.zeros(1, np.int64), np.flatnonzero(np.diff(value)) + 1])
+    starts = np.flatnonzero(np.diff(value, prepend=value[:1] + 1))
     counts = np.diff(starts, append=len(rows))
     rested_ms = time_ms[starts + counts - 1] - time_ms[starts]
     # A supply that is off may rest at 0, which no step is fine enough for.
     fine = value[starts] // rule.least_steps >= _steps(series)[rows][starts]
-    frozen = fine & (counts >= rule.least_samples) & (rested_ms >= rule.least_ms)
-    repeats = np.repeat(frozen, counts)
-    repeats[starts] = False
-    marked[rows[repeats]] = True
-    return marked
+    return rows, starts, counts, fine, (counts >= rule.least_samples) & (rested_ms >= rule.least_ms)
 
 
 def poll_interval_ms(series: Series) -> int:

@@ -86,10 +86,17 @@ def numbers(found):
     return result.interval, result.vintages, result.monitored, result.blocked_by, hours
 
 
+class Plants(dict):
+    """Written short, where Hypothesis tells what it tried."""
+
+    def __repr__(self):
+        return f"plants of {', '.join(self)}"
+
+
 @pytest.fixture(scope="module")
 def plants(project_texts, shown, make_records):
     """Project and records by family: each record holds a day of slots."""
-    made = {}
+    made = Plants()
     for family, parts, more in (("solar-pv", solar, {"auxiliary": True}), ("transformer-fleet", fleet, {})):
         records = make_records(parts(shown, 7), slots_a_record=6)
         made[family] = (project_of(project_texts[family](**more)), records)
@@ -161,7 +168,7 @@ def _last(data):
     return record.parse(data).groups[0].slots[-1]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 2**32))
 @pytest.mark.parametrize("family", ["solar-pv", "transformer-fleet"])
 def test_any_order_of_arrival_and_any_restart_give_the_same(plants, tmp_path_factory, family, seed):
@@ -185,6 +192,24 @@ def test_any_order_of_arrival_and_any_restart_give_the_same(plants, tmp_path_fac
                 running.look()
                 found = running.so_far(project, project.period[0])
             assert numbers(found) == numbers(at_once(folder, project))
+
+
+@pytest.mark.parametrize(
+    ("same_from", "same_to", "silent"), [(-3, 24, range(9)), (-24, 3, range(-9, 0)), (-24, 15, range(-12, 0))]
+)
+def test_a_voltage_that_stays_the_same_across_a_months_end_is_frozen_on_either_side_of_it(
+    project_texts, shown, make_records, site, same_from, same_to, silent
+):
+    """Of the other month too little is read to tell: what is read of it has no value, or most of it."""
+    edge_ms = midnight_ms(date(2026, 2, 1), ZONE)
+    values = {slot: 225_000 + place % 9_000 for place, slot in enumerate(SLOTS)}
+    values |= {slot: 230_000 for slot in SLOTS if same_from <= (slot - edge_ms) // STEP_MS < same_to}
+    values |= {slot: None for slot in SLOTS if (slot - edge_ms) // STEP_MS in silent}
+    parts = [shown("station", f"voltage_l{phase}_v", values, interval_ms=STEP_MS) for phase in (1, 2, 3)]
+    project, records = project_of(project_texts["transformer-fleet"]()), make_records(parts, slots_a_record=6)
+    folder = site(records)
+    found, _ = followed(folder, project)
+    assert numbers(found) == numbers(at_once(folder, project))
 
 
 def test_a_silence_across_a_months_end_has_everything_read_at_once(plants, site):
