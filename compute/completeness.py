@@ -5,7 +5,7 @@ project's time zone; findings by the ruleset's thresholds; and what keeps the re
 reading that was declared is a reading, so it ends a gap.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from fractions import Fraction
@@ -34,10 +34,11 @@ class Record:
     """Slots of readings that count, or starts of hours that hold some; in order [ms]."""
     count: Ints
     """How many readings that count there are at each."""
-    gaps: tuple[Interval, ...]
-    """Stretches without a reading that counts longer than the poll interval, also at both ends of the period."""
-    doubts: tuple[Interval, ...]
-    """Stretches whose amount is not exact; they may overlap."""
+    gaps: Ints
+    """Stretches without a reading that counts longer than the poll interval, also at both ends of the period: rows of
+    start and end [ms]."""
+    doubts: Ints
+    """Stretches whose amount is not exact; they may overlap. Rows of start and end [ms]."""
     interval_ms: int
     """From one due slot to the next [ms]; 0 = nothing was ever read."""
 
@@ -56,7 +57,7 @@ def months_of(span: Interval, zone: ZoneInfo) -> tuple[tuple[str, Interval], ...
 
 def monthly(record: Record, span: Interval, zone: ZoneInfo) -> tuple[MonthValue, ...]:
     """Say how complete a parameter is in each month of a period."""
-    gaps, doubts = _edges(record.gaps), _union(_edges(record.doubts))
+    gaps, doubts = record.gaps, _union(record.doubts)
     counted = np.concatenate([[0], np.cumsum(record.count)])
     values = []
     for name, month in months_of(span, zone):
@@ -78,24 +79,24 @@ def monthly(record: Record, span: Interval, zone: ZoneInfo) -> tuple[MonthValue,
     return tuple(values)
 
 
-def _edges(spans: tuple[Interval, ...]) -> Ints:
+def edges(spans: Iterable[Interval]) -> Ints:
     """Spans as rows: start and end [ms]."""
     return np.array([(span.start_ms, span.end_ms) for span in spans], np.int64).reshape(-1, 2)
 
 
-def _overlapping(edges: Ints, month: Interval) -> NDArray[np.bool_]:
-    shared = np.maximum(edges[:, 0], month.start_ms) < np.minimum(edges[:, 1], month.end_ms)
+def _overlapping(spans: Ints, month: Interval) -> NDArray[np.bool_]:
+    shared = np.maximum(spans[:, 0], month.start_ms) < np.minimum(spans[:, 1], month.end_ms)
     return np.asarray(shared, np.bool_)
 
 
-def _union(edges: Ints) -> Ints:
+def _union(spans: Ints) -> Ints:
     """The same time as stretches of which no two overlap."""
-    if len(edges) == 0:
-        return edges
-    edges = edges[np.argsort(edges[:, 0])]
-    reached_ms = np.maximum.accumulate(edges[:, 1])
-    begins = np.flatnonzero(np.append(True, edges[1:, 0] > reached_ms[:-1]))
-    return np.stack([edges[begins, 0], reached_ms[np.append(begins[1:] - 1, -1)]], axis=1)
+    if len(spans) == 0:
+        return spans
+    spans = spans[np.argsort(spans[:, 0])]
+    reached_ms = np.maximum.accumulate(spans[:, 1])
+    begins = np.flatnonzero(np.append(True, spans[1:, 0] > reached_ms[:-1]))
+    return np.stack([spans[begins, 0], reached_ms[np.append(begins[1:] - 1, -1)]], axis=1)
 
 
 def completeness_findings(
@@ -134,7 +135,8 @@ def gap_blocks(point: str, record: Record, rule: Completeness) -> Iterator[Block
 
 
 def _too_long(record: Record, rule: Completeness) -> Iterator[Interval]:
-    return (gap for gap in record.gaps if gap.length_ms > rule.longest_gap_ms)
+    long = record.gaps[:, 1] - record.gaps[:, 0] > rule.longest_gap_ms
+    return (Interval(start_ms, end_ms) for start_ms, end_ms in record.gaps[long].tolist())
 
 
 def _gap_text(gap: Interval, rule: Completeness) -> str:

@@ -3,7 +3,6 @@
 In: the track of one parameter at one point. Out: the sums, gaps and loads that those rules ask for, as plain values.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from compute import codes
 from compute.amounts import VintageAmount
-from compute.completeness import Record
-from compute.intervals import QUANTA_DIVISORS
+from compute.completeness import Record, edges
+from compute.intervals import QUANTA_DIVISORS, Ints
 from compute.pairs import Pair
 from compute.plausibility import Load
 from compute.project import PointSettings
@@ -50,42 +49,35 @@ def presence(track: Track, span: Interval) -> Presence:
     interval_ms, hours = track.law.interval_ms, track.read.hours
     due = -(-span.length_ms // interval_ms) if interval_ms else 0
     inside = (hours.part > 0) & (hours.part < len(track.law.cuts.edges))
-    longest_ms = max((gap.length_ms for gap in gaps_of(track, span)), default=0)
+    longest_ms = int(np.max(np.diff(gaps_of(track, span)), initial=0))
     return Presence(due, int(np.sum(hours.usable[inside])), longest_ms)
 
 
-def gaps_of(track: Track, span: Interval) -> tuple[Interval, ...]:
-    """The stretches of a period longer than the poll interval without a reading that counts, also at its ends."""
-    found = []
-    for start_ms, end_ms in _silences(track.read, span, is_counter=track.law.is_counter):
-        start_ms, end_ms = max(start_ms, span.start_ms), min(end_ms, span.end_ms)  # noqa: PLW2901
-        if end_ms - start_ms > track.law.interval_ms:
-            found.append(Interval(start_ms, end_ms))
-    return tuple(found)
+def gaps_of(track: Track, span: Interval) -> Ints:
+    """The stretches of a period longer than the poll interval without a reading that counts, also at its ends.
+
+    Returns:
+        Rows of start and end [ms].
+    """
+    cut = np.clip(_silences(track.read, span, is_counter=track.law.is_counter), span.start_ms, span.end_ms)
+    return np.asarray(cut[cut[:, 1] - cut[:, 0] > track.law.interval_ms], np.int64)
 
 
-def _silences(segment: Segment, span: Interval, *, is_counter: bool) -> Iterator[tuple[int, int]]:
+def _silences(segment: Segment, span: Interval, *, is_counter: bool) -> Ints:
     # From each reading that counts to the next one over a mark; beyond the period where there is none.
     first, last = segment.first, segment.last
     if first is None or last is None or segment.usable == 0:
-        yield span.start_ms, span.end_ms
-        return
+        return np.array([(span.start_ms, span.end_ms)], np.int64)
     marks = segment.marks
-    since_ms: int | None = min(span.start_ms, first.slot_ms)
+    goes_on = np.isin(marks.code, _OF_SAMPLES) & (marks.later_value < 0)
+    ended = np.flatnonzero(~goes_on)
+    since_ms = np.append(marks.earlier_slot_ms, last.slot_ms)[np.append(0, ended + 1)]
+    until_ms = np.append(marks.later_slot_ms[ended], max(span.end_ms, last.slot_ms))
+    found, opened_ms = np.stack([since_ms, until_ms], axis=1), min(span.start_ms, first.slot_ms)
     if is_counter or first.value >= 0:
-        yield min(span.start_ms, first.slot_ms), first.slot_ms
-        since_ms = None
-    rows = zip(
-        marks.earlier_slot_ms.tolist(), marks.later_slot_ms.tolist(), marks.code.tolist(), marks.later_value.tolist(),
-        strict=True,
-    )  # fmt: skip
-    for earlier_ms, later_ms, code, later in rows:
-        since_ms = earlier_ms if since_ms is None else since_ms
-        if code in _OF_SAMPLES and later < 0:
-            continue  # the silence goes on
-        yield since_ms, later_ms
-        since_ms = None
-    yield (last.slot_ms if since_ms is None else since_ms), max(span.end_ms, last.slot_ms)
+        return np.concatenate([np.array([(opened_ms, first.slot_ms)], np.int64), found])
+    found[0, 0] = opened_ms
+    return found
 
 
 _OF_SAMPLES = (codes.STATE_GAP, codes.VALUE_GAP)
@@ -124,15 +116,13 @@ def record_of(track: Track, splits: tuple[VintageAmount, ...], span: Interval) -
     hours, marks = track.read.hours, track.segment.marks
     read = (hours.part > 0) & (hours.part < len(track.law.cuts.edges)) & (hours.usable > 0)
     starts, ends = marks.earlier_ms, marks.later_ms
-    wide = np.flatnonzero((marks.low < marks.high) & (starts < span.end_ms) & (ends > span.start_ms))
+    wide = (marks.low < marks.high) & (starts < span.end_ms) & (ends > span.start_ms)
+    unproved = (doubt.interval for part in splits for doubt in part.doubts)
     return Record(
         np.maximum(hours.start_ms[read], span.start_ms),
         hours.usable[read],
         gaps_of(track, span),
-        (
-            *(Interval(*sorted((int(starts[place]), int(ends[place])))) for place in wide),
-            *(doubt.interval for part in splits for doubt in part.doubts),
-        ),
+        np.concatenate((np.sort(np.stack([starts[wide], ends[wide]], axis=1)), edges(unproved))),
         track.law.interval_ms,
     )
 

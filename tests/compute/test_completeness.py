@@ -11,6 +11,7 @@ from compute.completeness import (
     Record,
     Substituted,
     completeness_findings,
+    edges,
     gap_blocks,
     monthly,
     months_of,
@@ -25,6 +26,7 @@ from metering.interval import DAY_MS, HOUR_MS, Interval
 
 ZONE = ZoneInfo("Asia/Ulaanbaatar")
 RULE = ruleset().completeness
+NONE = edges([])
 
 
 def midnight(text):
@@ -40,7 +42,7 @@ def record(missing=(), doubts=(), interval_ms=HOUR_MS):
     for span in missing:
         slots = slots[(slots < span.start_ms) | (slots >= span.end_ms)]
     gaps = tuple(Interval(span.start_ms - HOUR_MS, span.end_ms) for span in missing)
-    return Record(slots, np.ones(len(slots), np.int64), gaps, tuple(doubts), interval_ms)
+    return Record(slots, np.ones(len(slots), np.int64), edges(gaps), edges(doubts), interval_ms)
 
 
 def span(start, end):
@@ -69,10 +71,10 @@ def test_a_month_that_was_read_throughout_is_complete():
 
 def test_hours_that_hold_several_readings_count_each_of_them():
     one = record()
-    counted = Record(one.slot_ms, np.full(len(one.slot_ms), 4), (), (), HOUR_MS // 4)
+    counted = Record(one.slot_ms, np.full(len(one.slot_ms), 4), NONE, NONE, HOUR_MS // 4)
     assert [month.coverage for month in monthly(counted, PERIOD, ZONE)] == [1, 1, 1]
     assert [
-        month.coverage for month in monthly(Record(one.slot_ms, one.count, (), (), HOUR_MS // 4), PERIOD, ZONE)
+        month.coverage for month in monthly(Record(one.slot_ms, one.count, NONE, NONE, HOUR_MS // 4), PERIOD, ZONE)
     ] == [Fraction(1, 4)] * 3
 
 
@@ -130,7 +132,7 @@ def test_overlapping_doubts_are_counted_once_and_cut_at_the_month():
 
 
 def test_what_was_never_read_is_not_complete_at_all():
-    nothing = Record(np.empty(0, np.int64), np.empty(0, np.int64), (PERIOD,), (PERIOD,), 0)
+    nothing = Record(np.empty(0, np.int64), np.empty(0, np.int64), edges([PERIOD]), edges([PERIOD]), 0)
     assert [(month.coverage, month.substituted_share) for month in monthly(nothing, PERIOD, ZONE)] == [(0, 1)] * 3
 
 

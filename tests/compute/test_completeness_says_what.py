@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from compute.completeness import Record, Substituted, completeness_findings, monthly, substituted_findings
+from compute.completeness import Record, Substituted, completeness_findings, edges, monthly, substituted_findings
 from compute.result import Blocked, MonthValue
 from compute.rulesets import ruleset
 from compute.vintages import midnight_ms
@@ -23,7 +23,7 @@ NONE = np.empty(0, np.int64)
 
 def found(coverage, *gaps):
     month = MonthValue("2026-01", JANUARY, coverage, Fraction(0), 5)
-    record = Record(NONE, NONE, gaps, (), 1_000)
+    record = Record(NONE, NONE, edges(gaps), edges([]), 1_000)
     return list(completeness_findings("bus", "energy_export_total_wh", record, (month,), RULE))
 
 
@@ -85,12 +85,12 @@ def test_a_substituted_amount_says_of_what_and_when():
 
 def test_a_month_tells_its_span_and_is_never_more_than_complete():
     slots = np.arange(START_MS, END_MS, HOUR_MS // 2)
-    twice_as_often = Record(slots, np.ones(len(slots), np.int64), (), (), HOUR_MS)
+    twice_as_often = Record(slots, np.ones(len(slots), np.int64), edges([]), edges([]), HOUR_MS)
     (month,) = monthly(twice_as_often, JANUARY, ZONE)
     assert (month.month, month.interval, month.coverage) == ("2026-01", JANUARY, 1)
 
 
 def test_a_doubt_within_a_longer_one_takes_nothing_away_from_it():
     days = [Interval(START_MS + first * DAY_MS, START_MS + end * DAY_MS) for first, end in ((2, 3), (0, 10), (20, 21))]
-    (month,) = monthly(Record(NONE, NONE, (), tuple(days), HOUR_MS), JANUARY, ZONE)
+    (month,) = monthly(Record(NONE, NONE, edges([]), edges(days), HOUR_MS), JANUARY, ZONE)
     assert month.substituted_share == Fraction(11, 31)
