@@ -9,10 +9,11 @@ from typing import Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from metering.clock import ClockConfig
-from simulators.faults import Fault
-from simulators.roster import DEVICES, PlantName, PowerSource
+from simulators.faults import Fault, why_nothing_shows
+from simulators.roster import DEVICES, ROSTER, PlantName, PowerSource
 from simulators.scenarios import SCENARIOS
 from simulators.sites.ready import READY
+from simulators.value_faults import can_have
 
 _UNITS_W = {"W": 1.0, "kW": 1e3, "MW": 1e6, "GW": 1e9}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(W|kW|MW|GW)\s*")
@@ -84,6 +85,10 @@ class PlantSettings(BaseModel):
         strangers = [fault.device for fault in self.fault if fault.device and fault.device not in allowed]
         if strangers:
             raise ValueError(f"a fault is of device {strangers[0]!r}; plant {self.plant!r} has {', '.join(allowed)}")
+        for fault in self.fault:
+            sheets = [each.device for each in ROSTER[self.plant].devices if fault.device in {"", each.name}]
+            if not any(can_have(sheet, fault.kind) for sheet in sheets):
+                raise ValueError(why_nothing_shows(fault.kind, fault.device))
         if self.power == "measured" and self.plant != "solar":
             raise ValueError(f'power = "measured" belongs to a solar plant; remove it from plant {self.plant!r}')
         return self

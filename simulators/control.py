@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metering.clock import Clock
 from simulators.errors import ControlError
-from simulators.faults import Fault, FaultBoard, FaultKind
+from simulators.faults import Fault, FaultKind, why_nothing_shows
 from simulators.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -123,18 +123,18 @@ class Control:
             order = Order.model_validate_json(line)
             if order.do == "show":
                 return Answer(seen=await self._look(project=order.project, device=order.device, most=order.most))
-            board = self._board(order)
+            plant = self._plant(order)
             if order.do == "begin":
-                board.add(self._fault(order))
+                plant.faults.add(self._fault(order, plant))
             elif order.do == "end":
-                board.clear(order.kind, order.device)
+                plant.faults.clear(order.kind, order.device)
         except ControlError as error:
             return Answer(trouble=str(error))
         except ValidationError as error:
             return Answer(trouble="; ".join(map(_in_words, error.errors())))
         return Answer(faults={project: each.faults.all for project, each in self._plants.items()})
 
-    def _board(self, order: Order) -> FaultBoard:
+    def _plant(self, order: Order) -> "Devices":
         project = order.project or next(iter(self._plants))
         if not order.project and len(self._plants) > 1 and order.do != "list":
             raise ControlError(f"there are several plants; say which project: {', '.join(self._plants)}")
@@ -143,9 +143,11 @@ class Control:
         known = {each.name for each in self._plants[project].instruments}
         if order.device and order.device not in known:
             raise ControlError(f"{project} has no device {order.device!r}; it has: {', '.join(sorted(known))}")
-        return self._plants[project].faults
+        return self._plants[project]
 
-    def _fault(self, order: Order) -> Fault:
+    def _fault(self, order: Order, plant: "Devices") -> Fault:
+        if order.kind is not None and not plant.can_have(order.kind, order.device):
+            raise ControlError(why_nothing_shows(order.kind, order.device))
         start = datetime.fromtimestamp(self._clock.now_ms() / 1000, UTC)
         end = None if order.seconds is None else start + timedelta(seconds=order.seconds)
         return Fault.model_validate(

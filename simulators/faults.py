@@ -3,7 +3,7 @@
 What becomes of an answer's bytes is said by `line_faults`, what becomes of registers by `value_faults`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, Self
@@ -46,7 +46,7 @@ KINDS: "MappingProxyType[FaultKind, About]" = MappingProxyType({
     "frozen": About("shows what it showed when it froze", of_values=True),
     "stale": About("shows what was true a while ago, as data loggers do", "age [s]", 900, of_values=True),
     "reset": About("its counters begin again at 0", of_values=True),
-    "step-back": About("loses what it last counted, as after a loss of supply", "lost [s]", 600, of_values=True),
+    "step-back": About("loses what it counted since it last saved", "lost [s]", 600, of_values=True),
     "exchange": About("is another meter: another serial number, counters from 0", of_values=True),
     "ct": About("sees power through other transformers than before", "ratio", 0.5, of_values=True),
     "times-ten": About("shows ten times the power and the counters, as a firmware once did", of_values=True),
@@ -55,6 +55,25 @@ KINDS: "MappingProxyType[FaultKind, About]" = MappingProxyType({
     "scale": About("its scale factors change, and the numbers with them; SunSpec only", of_values=True),
 })  # fmt: skip
 """Every kind there is."""
+
+
+_NEEDED: "Mapping[FaultKind, str]" = MappingProxyType({
+    "scale": "scale factors, as SunSpec devices have them",
+    "rollover": "that it is known where its counters wrap, as docs/simulated-devices.md lists",
+    "reset": "counters",
+    "step-back": "counters",
+})  # fmt: skip
+
+
+def why_nothing_shows(kind: FaultKind, device: str) -> str:
+    """Say why a fault would not be seen.
+
+    Args:
+        kind: the fault.
+        device: the device; empty for all of the plant.
+    """
+    who = f"device {device!r} would show nothing" if device else "no device of the plant would show anything"
+    return f"{who} of {kind!r}: that needs {_NEEDED[kind]}"
 
 
 class Fault(BaseModel):

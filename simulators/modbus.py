@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from metering.clock import Clock
-from simulators.faults import Fault, FaultBoard
+from simulators.faults import Fault, FaultBoard, FaultKind
 from simulators.frames import (
     ILLEGAL_ADDRESS,
     ILLEGAL_FUNCTION,
@@ -20,6 +20,7 @@ from simulators.ledger import Ledger, ServedAnswer
 from simulators.line_faults import Sending, disturbed
 from simulators.roster import Instrument
 from simulators.traffic import Traffic
+from simulators.value_faults import can_have
 
 
 class Devices:
@@ -55,6 +56,10 @@ class Devices:
     def has(self, kind: str) -> bool:
         """Whether the line as a whole has a fault now."""
         return any(fault.kind == kind for fault in self.faults.of("", self._clock.now_ms()))
+
+    def can_have(self, kind: FaultKind, device: str) -> bool:
+        """Whether a device, or any where none is named, shows anything of a fault."""
+        return any(can_have(each.sheet, kind) for each in self.instruments if device in {"", each.name})
 
     def answer(self, request: Request, framing: Framing, *, tells_absent: bool, client: str = "") -> Sending | None:
         """Answer as the device would at this instant, faults included.
@@ -110,5 +115,7 @@ def _words(instrument: Instrument, request: Request, at_ms: int, faults: Sequenc
         return ILLEGAL_FUNCTION
     if not 1 <= request.count <= MOST_REGISTERS:
         return ILLEGAL_VALUE
+    if request.count > instrument.sheet.most_registers:
+        return instrument.sheet.too_many
     block = instrument.image(at_ms, faults).block(request.address, request.count)
     return ILLEGAL_ADDRESS if block is None else block[0].astype(">u2").tobytes()

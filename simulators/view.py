@@ -7,7 +7,7 @@ from functools import partial
 
 from metering.clock import Clock
 from simulators.config import PlantSettings
-from simulators.devices.table import COUNTER, Image, Row, decoded, words_of
+from simulators.devices.table import COUNTER, Image, Row, Sheet, decoded, words_of
 from simulators.errors import ControlError
 from simulators.faults import KINDS, Fault
 from simulators.modbus import Devices
@@ -109,15 +109,16 @@ def _device(
         requests_per_s=round(traffic.per_second(mono_ms), 3),
         last_client=traffic.last_client,
         last_request_ms=traffic.last_ms,
-        faults=tuple(_fault(each) for each in faults),
+        faults=tuple(_fault(each, instrument.sheet) for each in faults),
         values=values,
     )
 
 
-def _fault(fault: Fault) -> FaultNow:
+def _fault(fault: Fault, sheet: Sheet) -> FaultNow:
+    usual = KINDS[fault.kind].amount and not (fault.kind == "step-back" and sheet.saves_every_s is not None)
     return FaultNow(
         kind=fault.kind,
-        amount=fault.how_much if KINDS[fault.kind].amount else None,
+        amount=fault.how_much if usual else fault.amount,
         until_ms=None if fault.end is None else round(fault.end.timestamp() * 1000),
     )
 

@@ -9,7 +9,7 @@ References:
     one character a register, as a Telegraf issue reports. Addresses are the protocol's, counted from 0.
 """
 
-from simulators.devices.table import Fixed, Row, Sheet, Text
+from simulators.devices.table import Fixed, Row, Sheet, Source, Text
 
 
 def _row(address: int, shows: str, step: float) -> Row:
@@ -38,4 +38,8 @@ SHEET = Sheet(
     fixed=(Fixed(0x0B, (341,)),),
     texts=(Text(0x5000, 7, "{serial}", one_a_register=True),),
     also=3,
+    most_registers=50,
+    most_source=Source(
+        "Carlo Gavazzi, communication protocol of the EM300 and ET300 series, as a register library quotes it"
+    ),
 )

@@ -7,7 +7,9 @@ References:
     Weidmüller 525; energy of the UMG 604 at 9851 (import) and 9863 (export).
 """
 
-from simulators.devices.table import CURRENT, POWER, VOLTAGE, Row, Sheet, phases
+from dataclasses import replace
+
+from simulators.devices.table import CURRENT, POWER, VOLTAGE, Row, Sheet, Source, phases
 
 _ENERGY_19000 = (
     Row(19_068, "f32", "energy_import_total_wh"),
@@ -33,7 +35,11 @@ def _map_19000(make: str, model: str) -> Sheet:
 
 
 B23 = _map_19000("Janitza", "B23")
-UMG96RM = _map_19000("Janitza", "UMG 96RM-E")
+UMG96RM = replace(
+    _map_19000("Janitza", "UMG 96RM-E"),
+    saves_every_s=300,
+    saves_source=Source("Janitza, user manual 2.062.019.0 of the UMG 96-S2, section 18.6", of_a_sister=True),
+)
 WEIDMUELLER_525 = _map_19000("Weidmüller", "525")
 UMG511 = Sheet(
     make="Janitza",

@@ -6,7 +6,8 @@ References:
     while the meter exports. The data sheet of the ALE3D5 has a second tariff where the two-way meters have export.
 """
 
-from simulators.devices.table import CURRENT, POWER, VOLTAGE, Row, Sheet, phases
+from simulators.devices.table import CURRENT, POWER, VOLTAGE, Row, Sheet, Source, phases
+from simulators.frames import ILLEGAL_ADDRESS
 
 SHEET = Sheet(
     make="Saia-Burgess",
@@ -21,4 +22,7 @@ SHEET = Sheet(
         Row(50, "u16", "active_power_w", 10),
     ),
     blanks=((27, 25),),
+    most_registers=20,
+    too_many=ILLEGAL_ADDRESS,
+    most_source=Source("Saia-Burgess, data sheet of the ALE3 with serial Modbus, page 5"),
 )

@@ -5,7 +5,7 @@ References:
     (phases) and 3059, frequency 3109, energy delivered 3203 and received 3207, reactive 3219 and 3223.
 """
 
-from simulators.devices.table import CURRENT, POWER, VOLTAGE, Fixed, Row, SerialNumber, Sheet, phases
+from simulators.devices.table import CURRENT, POWER, VOLTAGE, Fixed, Row, SerialNumber, Sheet, Source, phases
 
 SHEET = Sheet(
     make="Schneider Electric",
@@ -17,11 +17,12 @@ SHEET = Sheet(
         *phases(3_053, "f32", POWER, 1000),
         Row(3_059, "f32", "active_power_w", 1000),
         Row(3_109, "f32", "frequency_hz"),
-        Row(3_203, "s64", "energy_import_total_wh"),
-        Row(3_207, "s64", "energy_export_total_wh"),
+        Row(3_203, "s64", "energy_import_total_wh", modulus=2**63),
+        Row(3_207, "s64", "energy_export_total_wh", modulus=2**63),
         Row(3_219, "s64", "reactive_energy_import_total_varh"),
         Row(3_223, "s64", "reactive_energy_export_total_varh"),
     ),
     fixed=(Fixed(89, (15_210,)),),
     serials=(SerialNumber(129),),
+    wraps_source=Source("Schneider Electric, FAQ FA241107: PM5000 series, 2^63 - 1 Wh"),
 )

@@ -7,7 +7,7 @@ References:
     809.
 """
 
-from simulators.devices.table import CURRENT, POWER, VOLTAGE, Row, Sheet, phases
+from simulators.devices.table import CURRENT, POWER, VOLTAGE, Row, Sheet, Source, phases
 
 PAC1600 = Sheet(
     make="Siemens",
@@ -19,9 +19,10 @@ PAC1600 = Sheet(
         *phases(19, "s32", POWER, 0.01),
         Row(49, "s32", "frequency_hz", 0.01),
         Row(57, "s32", "active_power_w", 0.01),
-        Row(6687, "u32", "energy_import_total_wh", wraps=True),
-        Row(6689, "u32", "energy_export_total_wh", wraps=True),
+        Row(6687, "u32", "energy_import_total_wh", modulus=2**32),
+        Row(6689, "u32", "energy_export_total_wh", modulus=2**32),
     ),
+    wraps_source=Source("OpenEMS, driver of the PAC1600: 32 bits of whole Wh"),
 )
 PAC2200 = Sheet(
     make="Siemens",
@@ -32,9 +33,10 @@ PAC2200 = Sheet(
         *phases(13, "f32", CURRENT),
         *phases(25, "f32", POWER),
         Row(65, "f32", "active_power_w"),
-        Row(801, "f64", "energy_import_total_wh"),
-        Row(809, "f64", "energy_export_total_wh"),
+        Row(801, "f64", "energy_import_total_wh", modulus=10**12),
+        Row(809, "f64", "energy_export_total_wh", modulus=10**12),
     ),
     blanks=((1, 70), (801, 16)),
     also=3,
+    wraps_source=Source("Siemens, equipment manual of PAC3120 and PAC3220 (2019), appendix A.1", of_a_sister=True),
 )

@@ -7,7 +7,7 @@ A model is data: rows, scale factors and words that never change, with addresses
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from simulators.devices.table import Fixed, Row, Sheet, Text
+from simulators.devices.table import Fixed, Row, Sheet, Source, Text
 
 BASE = 40_000
 FIRST = 40_070
@@ -15,6 +15,7 @@ FIRST = 40_070
 _MAKE = "Sakugen"
 _COMMON = BASE + 2
 _NO_S16 = 0x8000
+ACC32_SOURCE = Source("SunSpec, information model specification: acc32, before its scale factor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +66,13 @@ def _chain(name: str, models: tuple[Model, ...], coarser: int) -> Sheet:
         Text(_COMMON + 42, 8, "1.0.0"),
         Text(_COMMON + 50, 16, "{serial}"),
     )
-    return Sheet(make=_MAKE, model=name, function=3, rows=tuple(rows), fixed=tuple(fixed), texts=texts)
+    wraps_source = ACC32_SOURCE if any(row.modulus for row in rows) else Source()
+    return Sheet(
+        make=_MAKE,
+        model=name,
+        function=3,
+        rows=tuple(rows),
+        fixed=tuple(fixed),
+        texts=texts,
+        wraps_source=wraps_source,
+    )

@@ -9,6 +9,7 @@ References:
     WH_SF 26, St 38).
 """
 
+from simulators.devices.sunspec import ACC32_SOURCE
 from simulators.devices.table import Fixed, Row, Sheet, Text, Type
 
 _COMMON = 40_002
@@ -21,7 +22,7 @@ _MODEL = "Simulated inverter"
 
 def _row(offset: int, type_: Type, shows: str, step: float = 1) -> Row:
     missing = {"s16": -0x8000, "u16": _NO_U16}.get(type_)
-    return Row(_INVERTER + offset, type_, shows, step=step, missing=missing, wraps=type_ == "u32")
+    return Row(_INVERTER + offset, type_, shows, step=step, missing=missing, modulus=2**32 if type_ == "u32" else None)
 
 
 def _factor(offset: int, exponent: int) -> Fixed:
@@ -32,6 +33,7 @@ SHEET = Sheet(
     make=_MAKE,
     model=_MODEL,
     function=3,
+    wraps_source=ACC32_SOURCE,
     texts=(
         Text(_COMMON + 2, 16, _MAKE),
         Text(_COMMON + 18, 16, _MODEL),

@@ -19,9 +19,10 @@ _NO_EVENT = (0, 0)
 def _rows(start: int, type_: Type, shows: Sequence[str], step: float = 1) -> tuple[Row, ...]:
     """Values that stand one behind the other; an empty name is one that the device lacks."""
     size, missing = _SIZE[type_], _MISSING[type_]
-    wraps = type_ == "u32"
+    modulus = 2**32 if type_ == "u32" else None
     return tuple(
-        Row(start + size * at, type_, name, step=step, missing=missing, wraps=wraps) for at, name in enumerate(shows)
+        Row(start + size * at, type_, name, step=step, missing=missing, modulus=modulus)
+        for at, name in enumerate(shows)
     )
 
 

@@ -13,6 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from simulators.frames import ILLEGAL_VALUE, MOST_REGISTERS
+
 FloatArray = NDArray[np.float64]
 WordArray = NDArray[np.uint16]
 Quantities = Mapping[str, FloatArray]
@@ -40,8 +42,8 @@ class Row:
     low_word_first: bool = False
     missing: int | None = None
     """The count that says "no value"; floats say it with NaN. Without one it is 0."""
-    wraps: bool = False
-    """Whether it goes on from 0 when it is full; else it stays at its end."""
+    modulus: int | None = None
+    """Where it goes on from 0 [counts]; None = that is not known, and it stays at its end."""
     resolution: float | None = None
     """Of a float register, to what the device rounds [counts]; None = not at all."""
 
@@ -73,6 +75,16 @@ class SerialNumber:
     address: int
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where something is written about a device beyond its registers."""
+
+    text: str = ""
+    """Empty: nowhere that we know of, and what is done is a default."""
+    of_a_sister: bool = False
+    """Whether it is about another model of the same family, so that it may not be so of this one."""
+
+
 @dataclass(frozen=True)
 class Sheet:
     """What is known of the registers of one model."""
@@ -91,6 +103,17 @@ class Sheet:
     """The other function, when it reads as well; which registers then are holding ones is not told apart."""
     response_s: float = 0.0
     """How long it takes to answer [s]."""
+    response_source: Source = Source()
+    most_registers: int = MOST_REGISTERS
+    """How many may be asked for in one request."""
+    too_many: int = ILLEGAL_VALUE
+    """The exception that more of them are answered with."""
+    most_source: Source = Source()
+    saves_every_s: float | None = None
+    """How often it saves its counters: what came after is lost with the supply [s]; None = not known."""
+    saves_source: Source = Source()
+    wraps_source: Source = Source()
+    """Where the modulus of its counters is written."""
     coarser: "Sheet | None" = None
     """The same device after its scale factors have changed; None = it has none."""
 
@@ -183,6 +206,8 @@ def encoded(row: Row, values: FloatArray) -> WordArray:
 
 
 def _rounded(row: Row, counts: FloatArray) -> FloatArray:
+    if row.modulus is not None:
+        counts = np.mod(counts, float(row.modulus))
     return counts if row.resolution is None else _to_whole(row, counts / row.resolution) * row.resolution
 
 
@@ -195,8 +220,8 @@ def _whole(row: Row, counts: FloatArray) -> NDArray[np.integer]:
     limits = np.iinfo(_FORMATS[row.type])
     known = ~np.isnan(counts)
     whole = _to_whole(row, counts)
-    if row.wraps:
-        whole = np.mod(whole, float(limits.max) + 1)
+    if row.modulus is not None:
+        whole = np.mod(whole, float(row.modulus))
     bounded = np.clip(np.where(known, whole, 0), float(limits.min), np.nextafter(float(limits.max) + 1, 0))
     filled: NDArray[np.integer] = bounded.astype(np.int64 if limits.min < 0 else np.uint64)
     return np.where(known, filled, row.missing or 0)
@@ -238,9 +263,9 @@ def words_of(row: Row) -> int:
     return int(row.type[1:]) // 16
 
 
-def wraps_at(row: Row) -> float:
-    """Where a counter that wraps goes back to 0 [the measurand's unit]."""
-    return (float(np.iinfo(_FORMATS[row.type]).max) + 1) * row.step
+def wraps_at(row: Row) -> float | None:
+    """Where a counter goes back to 0 [the measurand's unit]; None = not known."""
+    return None if row.modulus is None else row.modulus * row.step
 
 
 def overlaps(sheet: Sheet) -> Sequence[int]:

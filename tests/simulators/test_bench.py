@@ -14,7 +14,6 @@ from tests.simulators.conftest import Running, make_settings
 UNITS = {instrument.name: instrument.unit_id for instrument in build_site("bench", "1", 0).instruments}
 SUNSPEC = [name for name in CATALOGUE if name.startswith("sunspec-")]
 BENCH = {"plant": "bench", "project": "bench", "site": "desk", "port": 0}
-MOST_REGISTERS = 125
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +25,7 @@ def bench(tmp_path_factory):
 
 def first_registers(sheet):
     first, count = sheet.runs[0]
-    return first, min(count, MOST_REGISTERS)
+    return first, min(count, sheet.most_registers)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
