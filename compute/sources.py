@@ -55,16 +55,29 @@ EVERYTHING = Believed()
 def declared_meter(project: ProjectSettings, series: Series) -> Ints:
     """For each row, the place of its meter among the point's declared meters, or `NOWHERE` when it is another."""
     placed = np.full(len(series), NOWHERE, np.int64)
-    for index, meter in enumerate(project.meters_of(series.point)):
+    for index, (rows, same) in enumerate(_stays(project, series)):
+        if same.all():  # the rule
+            placed[rows] = index
+        else:
+            placed[rows][same[series.binding[rows]]] = index
+    return placed
+
+
+def undeclared_rows(project: ProjectSettings, series: Series) -> NDArray[np.bool_]:
+    """Mark the rows that another meter than the point's declared ones gave."""
+    marked = np.ones(len(series), np.bool_)
+    for rows, same in _stays(project, series):
+        marked[rows] &= False if same.all() else ~same[series.binding[rows]]
+    return marked
+
+
+def _stays(project: ProjectSettings, series: Series) -> Iterator[tuple[slice, NDArray[np.bool_]]]:
+    # For each declared meter, the rows of the time that it stood there, and which bindings read it.
+    for meter in project.meters_of(series.point):
         start_ms, end_ms = installed_ms(meter)
         first = int(np.searchsorted(series.time_ms, start_ms))
         end = len(series) if end_ms is None else int(np.searchsorted(series.time_ms, end_ms))
-        same = np.array([is_meter(bound, meter) for bound in series.bindings], np.bool_)
-        if same.all():  # the rule
-            placed[first:end] = index
-        else:
-            placed[first:end][same[series.binding[first:end]]] = index
-    return placed
+        yield slice(first, end), np.array([is_meter(bound, meter) for bound in series.bindings], np.bool_)
 
 
 def installed_ms(meter: MeterSettings) -> tuple[int, int | None]:
@@ -86,18 +99,19 @@ def refuse_unsorted(series: Series) -> None:
     Raises:
         EvidenceError: when a slot does not come after the one before.
     """
-    wrong = np.flatnonzero(np.diff(series.time_ms) <= 0)
-    if len(wrong):
-        earlier_ms, later_ms = (int(series.time_ms[row]) for row in (wrong[0], wrong[0] + 1))
+    rises = series.time_ms[1:] > series.time_ms[:-1]
+    if not rises.all():
+        wrong = int(np.argmin(rises))
+        earlier_ms, later_ms = (int(series.time_ms[row]) for row in (wrong, wrong + 1))
         raise EvidenceError(
             f"point {series.point!r}, {series.measurand}: slot {later_ms} ms stands behind slot {earlier_ms} ms;"
             " whoever makes a series sorts it by slot and merges repeats"
         )
 
 
-def usable_rows(series: Series, placed: Ints) -> Codes:
+def usable_rows(project: ProjectSettings, series: Series) -> Codes:
     """Mark the rows that may count with 1."""
-    good = (series.quality == Quality.OK) & series.synced & (placed != NOWHERE)
+    good = (series.quality == Quality.OK) & series.synced & ~undeclared_rows(project, series)
     return np.asarray(good, np.uint8)
 
 
@@ -118,7 +132,7 @@ def counter_readings(project: ProjectSettings, series: Series, *, supply_loss: b
         value=series.value,
         step=_steps(series),
         epoch=_epochs(series, placed, registers),
-        usable=usable_rows(series, placed),
+        usable=usable_rows(project, series),
         modulus=counter_modulus(registers),
         resettable=any(register.reset_source is None for register in registers),
         nonvolatile_ms=1000 * max((each.register.nonvolatile_s or 0 for each in series.bindings), default=0)
@@ -217,7 +231,7 @@ def energised_samples(
 
 
 def _known(project: ProjectSettings, series: Series, believed: Believed) -> NDArray[np.bool_]:
-    usable = usable_rows(series, declared_meter(project, series)) == 1
+    usable = usable_rows(project, series) == 1
     return np.asarray(usable & ~impossible_rows(series, believed) & ~frozen_rows(series, believed.frozen), np.bool_)
 
 
@@ -320,13 +334,13 @@ def source_findings(
     if len(rows := unsynced[series.quality[unsynced] == Quality.OK]):
         what = "readings taken while the clock was not synchronised"
         yield _rows_finding(series, rows, "clock-unsynchronised", "contracts 6", what, shows_spans=shows_spans)
-    if len(rows := rows_with(impossible_rows(series, believed))):
+    if believed != EVERYTHING and len(rows := rows_with(impossible_rows(series, believed))):
         what = "readings of what cannot be; the state is unknown then"
         yield _rows_finding(series, rows, "value-impossible", "contracts 6", what, shows_spans=shows_spans)
-    if len(rows := rows_with(frozen_rows(series, believed.frozen))):
+    if believed != EVERYTHING and len(rows := rows_with(frozen_rows(series, believed.frozen))):
         what = "readings that repeat the one before to the last digit; the state is unknown then"
         yield _rows_finding(series, rows, "value-frozen", "contracts 6", what, shows_spans=shows_spans)
-    elsewhere = rows_with(declared_meter(project, series) == NOWHERE)
+    elsewhere = rows_with(undeclared_rows(project, series))
     elsewhere = elsewhere[series.quality[elsewhere] == Quality.OK]
     for place, bound in enumerate(series.bindings):
         if len(rows := elsewhere[series.binding[elsewhere] == place]):

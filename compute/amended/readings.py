@@ -15,7 +15,7 @@ import numpy as np
 from compute.amended.rows import Row, with_row
 from compute.declared import MeterExchange, MeterName, RegisterReading
 from compute.project import ProjectSettings
-from compute.sources import declared_meter, installed_ms, usable_rows
+from compute.sources import installed_ms, usable_rows
 from ingest.store.series import Binding, Series
 from metering.findings import Finding, Severity
 from metering.interval import Interval
@@ -97,7 +97,7 @@ def add_sightings(
         The series, and what became of each sighting.
     """
     edges = _edges(project)
-    usable = np.flatnonzero(usable_rows(polled, declared_meter(project, polled)))
+    usable = np.flatnonzero(usable_rows(project, polled))
     last_ms = max([*(int(slot) for slot in polled.time_ms[usable[-1:]]), *(one.slot_ms for one in sightings)])
     ordered = [
         (seen, _around(polled, usable, seen, nothing_later=seen.slot_ms >= last_ms))

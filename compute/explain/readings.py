@@ -12,7 +12,7 @@ from compute.explain.records import Asked, Telling
 from compute.explain.step import Fact, Made, Rule, Step, number_text
 from compute.pairs import Pair
 from compute.project import ProjectSettings
-from compute.sources import NOWHERE, Believed, declared_meter, frozen_rows, impossible_rows
+from compute.sources import Believed, frozen_rows, impossible_rows, undeclared_rows
 from ingest.store.readings import Evidence
 from ingest.store.series import Binding, Series
 from metering.clock import utc_text
@@ -46,7 +46,7 @@ def why_not(told: Told, series: Series, row: int, believed: Believed) -> str | N
         return f"its quality is {quality.label}"
     if not series.synced[row]:
         return "the gateway's clock was not synchronised"
-    if declared_meter(told.project, series)[row] == NOWHERE:
+    if undeclared_rows(told.project, series)[row]:
         seen = series.bound(row).meter
         return f"meter {seen.make} {seen.model} {seen.serial} is not declared for this point then"
     if impossible_rows(series, believed)[row]:
