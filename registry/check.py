@@ -47,9 +47,13 @@ def check_bundle(path: Path, trust: KeyRing | None) -> CheckReport:
     Returns:
         What each step found; `ok` only when all of them passed.
     """
-    case = Case(path, trust)
+    return check(Case(path, trust))
+
+
+def check(case: Case) -> CheckReport:
+    """As `check_bundle`, of a case that nothing is known of yet; what its steps read stays in it."""
     steps = tuple(_step(name, make, case) for name, make in STEPS)
-    return CheckReport(path.name, _claim(case), steps)
+    return CheckReport(case.path.name, _claim(case), steps)
 
 
 def _step(name: str, make: Callable[[Case], Outcome], case: Case) -> Step:

@@ -133,7 +133,7 @@ def decoding(case: Case) -> Outcome:
 
 def computing(case: Case) -> Outcome:
     """The engine, run again on project.toml and the records, gives the statement, field by field."""
-    basis, project, engine = _basis(case), case.project, case.at("engine", "version")
+    basis, project, engine = basis_of(case), case.project, case.at("engine", "version")
     if engine != ENGINE:
         raise CannotCheckError(f"the statement was computed by engine {engine!r}, this installation has {ENGINE!r}")
     try:
@@ -144,7 +144,12 @@ def computing(case: Case) -> Outcome:
     return Outcome(f"computed anew by engine {ENGINE} under {basis.ruleset}, every field compared", faults)
 
 
-def _basis(case: Case) -> Basis:
+def basis_of(case: Case) -> Basis:
+    """Everything that the statement of a bundle follows from.
+
+    Raises:
+        CannotCheckError: when the bundle does not tell.
+    """
     period, rules = case.at("period", "id"), case.at("engine", "ruleset")
     supersedes, held = case.at("supersedes"), case.at("evidence", "held")
     if not isinstance(period, str) or not isinstance(rules, str) or not isinstance(held, list):

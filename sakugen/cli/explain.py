@@ -53,6 +53,11 @@ def explain(
 
         typer.echo(json.dumps(document(found), indent=2, ensure_ascii=False))
         return
+    print_explanation(found)
+
+
+def print_explanation(found: "Explanation") -> None:
+    """Print an explanation: a tree in a terminal, indented text elsewhere."""
     console = terminal.console()
     if console.is_terminal:
         console.print(tree_of(found))

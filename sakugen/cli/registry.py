@@ -11,6 +11,7 @@ import typer
 from metering.clock import SystemClock
 from metering.config import load_toml
 from metering.keys import KeyRing, load_signer
+from sakugen.cli.explain import print_explanation
 
 app = typer.Typer(no_args_is_help=True, help="The HTTP API that registries and verifiers pull from.")
 statement_app = typer.Typer(no_args_is_help=True, help="Draw statements up, sign them, export their bundles.")
@@ -99,21 +100,37 @@ def verify(
     trust: Annotated[
         Path | None, typer.Option(help="keys.toml with the keys you trust, from a source other than the bundle.")
     ] = None,
+    parameter: Annotated[str | None, typer.Option(help="Explain this monitored parameter, with its hours.")] = None,
+    point: Annotated[str | None, typer.Option(help="Explain this metering point, with its hours.")] = None,
+    hour: Annotated[
+        str | None, typer.Option(help="Explain an hour (project's local time, or with an offset), down to the words.")
+    ] = None,
     *,
+    explain: Annotated[bool, typer.Option("--explain", help="When it passes, walk from the tonnes down.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check a statement offline, from record bytes to the whole tonnes; what could not be checked is a failure.
 
-    Example: sakugen verify bundle.zip --trust keys.toml
+    Example: sakugen verify bundle.zip --trust keys.toml --parameter EG --hour 2025-12-31T12:00
     """
-    from registry.check import check_bundle
+    from compute.explain import document
+    from registry.case import Case
+    from registry.check import check
+    from registry.explain import explain_case
 
-    report = check_bundle(bundle, None if trust is None else KeyRing.load(trust))
+    case = Case(bundle, None if trust is None else KeyRing.load(trust))
+    report = check(case)
+    asked = explain or (parameter, point, hour) != (None, None, None)
+    found = explain_case(case, parameter, point, hour) if asked and report.ok else None
     if as_json:
-        typer.echo(json.dumps(report.as_dict(), indent=2))
+        told = report.as_dict() | ({} if found is None else {"explanation": document(found)})
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     else:
         for line in report.lines():
             typer.echo(line)
+        if found is not None:
+            typer.echo()
+            print_explanation(found)
     raise typer.Exit(0 if report.ok else 1)
 
 
