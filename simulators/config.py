@@ -167,14 +167,19 @@ class SimulatorSettings(BaseModel):
     """The SQLite file that keeps every answer served."""
     control: Path | None = None
     """The socket that takes faults while the plants run; by default beside the ledger, with the suffix .control."""
-    plants: tuple[PlantSettings, ...] = Field(default=DEMONSTRATION_PLANTS, min_length=1)
+    plants: tuple[PlantSettings, ...] = DEMONSTRATION_PLANTS
     """The plants to serve."""
 
     @model_validator(mode="after")
     def _plants_differ(self) -> Self:
+        if not self.plants:
+            raise ValueError("there is no [[plants]] table; write one, or leave `plants` out for the demonstration's")
         places = Counter((plant.host, plant.port) for plant in self.plants if plant.port)
         if shared := [place for place, count in places.items() if count > 1]:
             raise ValueError(f"two plants ask for {shared[0][0]}:{shared[0][1]}; give each its own port")
+        files = Counter(plant.serial for plant in self.plants if plant.serial)
+        if shared_files := [file for file, count in files.items() if count > 1]:
+            raise ValueError(f"two plants ask for serial {str(shared_files[0])!r}; give each its own")
         projects = Counter(plant.project for plant in self.plants)
         if doubled := [project for project, count in projects.items() if count > 1]:
             raise ValueError(f"two plants have project {doubled[0]!r}; give each its own")

@@ -140,7 +140,10 @@ def _instant_ms(told: object) -> int:
     elif str(told).lstrip("-").isdigit():
         return int(str(told))
     else:
-        moment = datetime.fromisoformat(str(told))
+        try:
+            moment = datetime.fromisoformat(str(told))
+        except ValueError:
+            raise ValueError(f"time {told!r} is neither ISO 8601 nor milliseconds since 1970") from None
     if moment.tzinfo is None:
         raise ValueError(f"time {told} has no offset from UTC")
     return round(moment.timestamp() * 1000)

@@ -3,6 +3,8 @@
 metering.errors.SakugenError
 └── SimulatorError
     ├── PortTakenError      a plant's port cannot be listened on
+    ├── LineError           a plant's line cannot be opened: its TLS files, its device file
+    ├── LedgerError         the ledger cannot be written or read
     ├── ControlError        running simulators cannot be asked, or not for that
     ├── ExportError         what a consumer says cannot be read
     ├── SizeError           a plant that cannot have the size that is asked for
@@ -33,11 +35,20 @@ class PortTakenError(SimulatorError):
         """
         super().__init__(
             f"simulators: the plant of project {project!r} asked for {host}:{port}, and the system answered: {reason}. "
-            f"Choose another with `port = ...` in its [[plants]] table (0 takes any free port), or end what uses it."
+            "Choose another with `port = ...` in its [[plants]] table or with --port (0 takes any free port), or end"
+            " what uses it."
         )
         self.project = project
         self.host = host
         self.port = port
+
+
+class LineError(SimulatorError):
+    """A plant's line cannot be opened; says which plant, which file and why."""
+
+
+class LedgerError(SimulatorError):
+    """The ledger cannot be written or read; names it and says why."""
 
 
 class ControlError(SimulatorError):

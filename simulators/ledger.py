@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from simulators.errors import LedgerError
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS served (
     id INTEGER PRIMARY KEY,
@@ -54,12 +56,23 @@ class Ledger:
         self._connection: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        """Create the file and its folder when they are missing."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(self._path)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute(_SCHEMA)
-        self._connection.commit()
+        """Create the file and its folder when they are missing.
+
+        Raises:
+            LedgerError: it cannot be written.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(self._path)
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute(_SCHEMA)
+            self._connection.commit()
+        except (OSError, sqlite3.Error) as error:
+            if self._connection is not None:
+                self._connection.close()
+            raise LedgerError(
+                f"simulators: the ledger {self._path} cannot be written: {error}; name another with `ledger = ...`"
+            ) from None
         return self
 
     def __exit__(
@@ -103,16 +116,25 @@ def read_ledger(path: Path, project: str | None = None) -> Iterator[ServedAnswer
     Args:
         path: the ledger's file; it may be in use.
         project: only this project's answers; all when absent.
+
+    Raises:
+        LedgerError: there is none, or it cannot be read.
     """
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-        yield from (
-            ServedAnswer(*row)
-            for row in connection.execute(
-                "SELECT served_ms, project, site, device, unit_id, function, address, words FROM served"
-                " WHERE ?1 IS NULL OR project = ?1 ORDER BY id",
-                (project,),
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            yield from (
+                ServedAnswer(*row)
+                for row in connection.execute(
+                    "SELECT served_ms, project, site, device, unit_id, function, address, words FROM served"
+                    " WHERE ?1 IS NULL OR project = ?1 ORDER BY id",
+                    (project,),
+                )
             )
-        )
+    except sqlite3.Error as error:
+        raise LedgerError(
+            f"simulators: the ledger {path} cannot be read: {error}; `ledger` says where it is, seen from the folder in"
+            " which the simulators ran"
+        ) from None
 
 
 def count_served(path: Path, project: str | None = None) -> int:

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from simulators.config import PlantSettings
-from simulators.errors import PortTakenError
+from simulators.errors import LineError, PortTakenError
 from simulators.frames import Framing, Request, RtuFraming, TcpFraming
 from simulators.modbus import Devices
 
@@ -125,7 +125,7 @@ class TcpLine:
 
         Raises:
             PortTakenError: the port cannot be listened on.
-            OSError: a certificate or its key cannot be read.
+            LineError: a certificate or its key cannot be used.
         """
         host, port = self._settings.host, self._settings.port
         loop = asyncio.get_running_loop()
@@ -154,10 +154,15 @@ def _tls(settings: PlantSettings) -> ssl.SSLContext | None:
     if settings.certificate is None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.certificate, settings.key)
-    if settings.client_ca is not None:
-        context.load_verify_locations(settings.client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
+    files = f"certificate {settings.certificate} and key {settings.key}"
+    try:
+        context.load_cert_chain(settings.certificate, settings.key)
+        if settings.client_ca is not None:
+            files = f"client_ca {settings.client_ca}"
+            context.load_verify_locations(settings.client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+    except OSError as error:
+        raise LineError(f"simulators: the plant of project {settings.project!r}: {files}: {error}") from None
     return context
 
 
@@ -186,20 +191,35 @@ class SerialLine:
         """Open the pair.
 
         Raises:
-            OSError: when the link cannot be made.
+            LineError: the link cannot be made.
         """
+        try:
+            self._link.parent.mkdir(parents=True, exist_ok=True)
+            if self._link.is_symlink():
+                self._link.unlink()
+            ours, theirs = self._open()
+        except OSError as error:
+            raise LineError(
+                f"simulators: the device file {self._link} cannot be made: {error.strerror}; name another with"
+                " `serial = ...`"
+            ) from None
+        conversation = _Conversation(RtuFraming(), self._devices, self._send, str(self._link), self._baudrate)
+        asyncio.get_running_loop().add_reader(ours, lambda: conversation.take(os.read(ours, _MOST_READ_BYTES)))
+        self._ends = (ours, theirs)
+        return self
+
+    def _open(self) -> tuple[int, int]:
         ours, theirs = pty.openpty()
         # Raw: a terminal would echo and translate bytes. Their end stays open, so that a master may come and go.
         tty.setraw(theirs)
-        self._ends = (ours, theirs)
         os.set_blocking(ours, False)
-        if self._link.is_symlink():
-            self._link.unlink()
-        self._link.parent.mkdir(parents=True, exist_ok=True)
-        self._link.symlink_to(os.ttyname(theirs))
-        conversation = _Conversation(RtuFraming(), self._devices, self._send, str(self._link), self._baudrate)
-        asyncio.get_running_loop().add_reader(ours, lambda: conversation.take(os.read(ours, _MOST_READ_BYTES)))
-        return self
+        try:
+            self._link.symlink_to(os.ttyname(theirs))
+        except OSError:
+            os.close(ours)
+            os.close(theirs)
+            raise
+        return ours, theirs
 
     def _send(self, frame: bytes) -> None:
         if self._ends is not None:

@@ -1,6 +1,7 @@
 """`sakugen simulate`: plants to test with."""
 
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,10 +12,13 @@ from metering.errors import SakugenError
 from sakugen.cli import terminal, watch
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from simulators.config import SimulatorSettings
     from simulators.consumer import ConsumerScore
     from simulators.control import Answer
 
+_PORT = 15020
 _SHOWN = 5  # of each kind; the counts say how many there are
 
 app = typer.Typer(no_args_is_help=True, help="Simulated plants that answer Modbus and remember every answer.")
@@ -36,7 +40,9 @@ def run(
     site: Annotated[str, typer.Option(help="A ready site of docs/sites.md, or a name of your own.")] = "",
     size: Annotated[str, typer.Option(help="What it is rated at, such as 8.3MW; by default its own size.")] = "",
     scenario: Annotated[str, typer.Option(help="A story of faults, from now on.")] = "",
-    port: Annotated[int, typer.Option(help="The Modbus TCP port; 0 takes any free one.", min=0, max=65535)] = 15020,
+    port: Annotated[
+        int | None, typer.Option(help="The Modbus TCP port, by default 15020; 0 takes any free one.", min=0, max=65535)
+    ] = None,
 ) -> None:
     """Serve simulated plants as Modbus devices until stopped.
 
@@ -46,7 +52,10 @@ def run(
 
     if bool(plant) == (config is not None):
         raise UnknownPlantError("say which plant, or which --config: one of the two")
-    raise typer.Exit(main(_settings_from(config) if config else _one_plant(plant, site, size, scenario, port)))
+    if config is not None and (site or size or scenario or port is not None):
+        raise UnknownPlantError("--site, --size, --scenario and --port go with a plant; --config says its own")
+    settings = _settings_from(config) if config else _one_plant(plant, site, size, scenario, port)
+    raise typer.Exit(main(settings))
 
 
 def _settings_from(config: Path) -> "SimulatorSettings":
@@ -55,20 +64,27 @@ def _settings_from(config: Path) -> "SimulatorSettings":
     return load_toml(config, SimulatorSettings)
 
 
-def _one_plant(plant: str, site: str, size: str, scenario: str, port: int) -> "SimulatorSettings":
+def _one_plant(plant: str, site: str, size: str, scenario: str, port: int | None) -> "SimulatorSettings":
     from pydantic import ValidationError
 
     from simulators.config import SimulatorSettings
+    from simulators.roster import DEVICES
     from simulators.sites.ready import READY
 
+    if plant not in DEVICES:
+        raise UnknownPlantError(f"no plant {plant!r}; there are: {', '.join(DEVICES)}")
+    if site not in READY and (meant := get_close_matches(site, READY, 1)):
+        typer.echo(f"{site!r} is no ready site but a name of your own; did you mean {meant[0]!r}?", err=True)
     table: dict[str, object] = {"plant": plant, "project": plant, "site": site or plant, "size": size}
-    table |= {"scenario": scenario, "port": port, "ready": site if site in READY else ""}
+    table |= {"scenario": scenario, "port": _PORT if port is None else port, "ready": site if site in READY else ""}
     try:
         return SimulatorSettings.model_validate({"plants": [table]})
     except ValidationError as error:
-        raise UnknownPlantError(
-            "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
-        ) from None
+        raise UnknownPlantError(_messages(error)) from None
+
+
+def _messages(error: "ValidationError") -> str:
+    return "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
 
 
 @app.command()
@@ -96,7 +112,10 @@ def backfill(
     from sakugen.backfill import backfill as fill
     from simulators.config import SimulatorSettings
 
-    span = Interval(_instant_ms("--from", start), _instant_ms("--to", end))
+    from_ms, to_ms = _instant_ms("--from", start), _instant_ms("--to", end)
+    if from_ms >= to_ms:
+        raise typer.BadParameter(f"--to {end!r} is not after --from {start!r}")
+    span = Interval(from_ms, to_ms)
     settings = load_toml(gateway, GatewaySettings), load_toml(simulators, SimulatorSettings)
     with terminal.progress(quiet=as_json) as bar:
         task = bar.add_task(f"{settings[0].project}", total=span.length_ms)
@@ -143,10 +162,18 @@ def score(
     settings = _settings_from(simulators)
     sites = {plant.project: built(settings, plant) for plant in settings.plants}
     sheets = {(project, each.name): each.sheet for project, site in sites.items() for each in site.instruments}
-    served = list(served_values(read_ledger(settings.ledger), sheets))
-    if served_to is not None:
-        write_served(served, served_to)
-    found = score_of(served, read_export(export), near_ms=round(near_s * 1000), late_after_ms=round(late_s * 1000))
+    with terminal.working(3 + (served_to is not None)) as step:
+        step(f"reading {export}")
+        told = read_export(export)
+        step(f"reading {settings.ledger}")
+        served = list(served_values(read_ledger(settings.ledger), sheets))
+        if served_to is not None:
+            step(f"writing {served_to}")
+            write_served(served, served_to)
+        step("comparing")
+        if not served:
+            typer.echo(f"{settings.ledger} has no answer of {', '.join(sites)}: is it of these plants?", err=True)
+        found = score_of(served, told, near_ms=round(near_s * 1000), late_after_ms=round(late_s * 1000))
     numbers: dict[str, float] = {
         "served": found.served, "told": found.told, "right": found.right, "lost": len(found.lost),
         "doubled": len(found.doubled), "wrong": len(found.wrong), "late": len(found.late),
@@ -205,12 +232,14 @@ def fault(
     do: Literal["begin", "end", "list"] = "end" if end else "begin" if kind else "list"
     if kind and kind not in KINDS:
         raise UnknownFaultError(f"no fault {kind!r}; there are: {', '.join(KINDS)}")
+    if do == "list" and (device or project or seconds or amount is not None):
+        raise UnknownFaultError(f"say which fault, or --end; there are: {', '.join(KINDS)}")
     try:
         order = Order.model_validate(
             {"do": do, "kind": kind or None, "device": device, "project": project, "seconds": seconds, "amount": amount}
         )
     except ValidationError as error:
-        raise UnknownFaultError(str(error)) from None
+        raise UnknownFaultError(_messages(error)) from None
     answer = ask(control, order)
     if as_json:
         typer.echo(answer.model_dump_json(indent=2, include={"faults"}))

@@ -52,6 +52,13 @@ def test_the_roster_names_its_devices_once_with_their_own_unit_ids(plant):
             "has its own weather",
             id="ready and measured",
         ),
+        pytest.param(
+            '[[plants]]\nplant = "solar"\nproject = "p"\nsite = "s"\ntransport = "rtu"\nserial = "bus.tty"\n'
+            '[[plants]]\nplant = "solar"\nproject = "q"\nsite = "s"\ntransport = "rtu"\nserial = "bus.tty"',
+            "two plants ask for serial 'bus.tty'",
+            id="device file twice",
+        ),
+        pytest.param("plants = []", "there is no [[plants]] table", id="no plant"),
         pytest.param("sead = 1", "sead", id="wrong key"),
     ],
 )
@@ -59,6 +66,7 @@ def test_a_fault_in_the_file_is_named_with_what_is_allowed(text, message):
     with pytest.raises(ConfigError) as caught:
         parse_toml(text, SimulatorSettings, "simulators.toml")
     assert message in str(caught.value)
+    assert len(caught.value.faults) == 1
 
 
 @pytest.mark.parametrize("plant", DEVICES)
