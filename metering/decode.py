@@ -43,7 +43,7 @@ def decode(register: Register, words: Sequence[int], scale_word: int | None = No
     number = _number(register, words)
     if isinstance(number, Quality):
         return number
-    step = _step(register, scale_word)
+    step = step_of(register, scale_word)
     if isinstance(step, Quality):
         return step
     # As most registers count. A product of fractions costs ten times as much.
@@ -64,7 +64,7 @@ def resolution(register: Register, words: Sequence[int], scale_word: int | None 
         The register step, rounded up [quanta]; None when the words hold no value.
     """
     number = _number(register, words)
-    step = _step(register, scale_word)
+    step = step_of(register, scale_word)
     if isinstance(number, Quality) or isinstance(step, Quality):
         return None
     if register.type.is_float:
@@ -142,7 +142,13 @@ def decode_identity(register: IdentityRegister, words: Sequence[int]) -> int | s
     return text if text.isascii() and text.isprintable() else Quality.OUT_OF_RANGE
 
 
-def _step(register: Register, scale_word: int | None) -> Fraction | Quality:
+def step_of(register: Register, scale_word: int | None) -> Fraction | Quality:
+    """What one step of a register is worth [quanta], or why that is not known.
+
+    Args:
+        register: what the words mean.
+        scale_word: the word of its scale register, when it has one.
+    """
     if register.scale_register is None:
         return register.step
     if scale_word is None or scale_word == _SCALE_MISSING:

@@ -8,6 +8,7 @@ this one.
 import base64
 import hashlib
 import json
+from operator import lt
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -229,7 +230,7 @@ class GroupReadings(WirePart):
             raise ValueError("sent, received and raw must have one entry a slot")
         if any(len(row) != count for row in self.values):
             raise ValueError("values must have one row a point and one column a slot")
-        if any(later <= earlier for earlier, later in zip(self.slots, self.slots[1:], strict=False)):
+        if not all(map(lt, self.slots, self.slots[1:])):
             raise ValueError("slots must strictly increase")
         marked = {}
         for point, slot, code in self.quality:
@@ -238,7 +239,10 @@ class GroupReadings(WirePart):
             if (point, slot) in marked:
                 raise ValueError(f"quality names point {point}, slot {slot} twice")
             marked[point, slot] = code
+        named = {point for point, _ in marked}
         for point, row in enumerate(self.values):
+            if point not in named and None not in row:
+                continue  # as most rows are
             for slot, value in enumerate(row):
                 if (value is None) == (marked.get((point, slot), Quality.OK) in VALUED):
                     raise ValueError(

@@ -15,10 +15,11 @@ import numpy as np
 from gateway import __version__
 from gateway.birth import birth_body
 from gateway.bounds import Bounds
+from gateway.columns import Column, decode_columns
 from gateway.config import GatewaySettings
 from gateway.keeper import Keeper
 from gateway.layout import lay_out
-from gateway.outbox import SEAL_READINGS, Outbox
+from gateway.outbox import SEAL_BYTES, Outbox
 from gateway.poll import PollGroup
 from gateway.sender import Sender
 from gateway.status import Faults
@@ -27,7 +28,6 @@ from metering.clock import ClockState, ClockStatus, SystemClock
 from metering.errors import SakugenError
 from metering.interval import DAY_MS, Interval
 from metering.keys import load_signer
-from metering.quality import Quality
 from metering.record import BACKFILL_AGENT, GroupReadings
 from simulators.build import built
 from simulators.config import SimulatorSettings
@@ -41,6 +41,10 @@ _MOST_WAITING = 256
 """Records that are not acknowledged yet; more would only fill the disk."""
 _LOOK_EVERY = 32
 _LOOK_AGAIN_S = 0.05
+_VALUE_BYTES = 25
+"""A value with its quality takes no more in a record [bytes]."""
+_TIMES_BYTES = 32
+"""Slot, sent and received, and what stands around the raw words [bytes]."""
 
 
 class BackfillError(SakugenError):
@@ -138,10 +142,10 @@ async def _fill(
 
 
 def _stretches(sources: Sequence["_Source"], interval: Interval) -> Iterator[Interval]:
-    # As long as one record's readings allow; a stretch begins where the one before ended.
-    per_ms = sum(len(source.group.registers) / source.group.interval_ms for source in sources)
+    # As long as one record's bytes allow; a stretch begins where the one before ended.
+    per_ms = sum(source.slot_bytes / source.group.interval_ms for source in sources)
     step_ms = max(source.group.interval_ms for source in sources)
-    length_ms = max(int(SEAL_READINGS / per_ms) // step_ms, 1) * step_ms
+    length_ms = max(int(SEAL_BYTES / per_ms) // step_ms, 1) * step_ms
     for start_ms in range(interval.start_ms, interval.end_ms, length_ms):
         yield Interval(start_ms, min(start_ms + length_ms, interval.end_ms))
 
@@ -156,52 +160,63 @@ async def _until_at_most(records: int, keeper: Keeper, uplink: Uplink) -> None:
             continue
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What was worked out ahead for one poll group."""
+
+    slots: range
+    columns: list[Column]
+    """One a point."""
+    raw: list[str]
+    reasons: list[tuple[int, int, int]]
+    """(slot, point, code) of every None, ascending."""
+
+
 class _Source:
-    """One poll group, and the words that its device would answer with."""
+    """One poll group, and what the words say that its device would answer with."""
 
     def __init__(self, group: PollGroup, instrument: Instrument, site: Site) -> None:
         self.group = group
         self._instrument = instrument
         self._site = site
-        self._held: tuple[Interval, np.typing.NDArray[np.int64], list[WordArray]] | None = None
+        self._held = _Held(range(0), [], [], [])
+
+    @property
+    def slot_bytes(self) -> int:
+        """The most that a slot takes in a record [bytes]."""
+        words = sum(block.count for block in self.group.blocks)
+        return _TIMES_BYTES + 4 * -(-2 * words // 3) + _VALUE_BYTES * len(self.group.registers)
 
     def readings(self, part: Interval) -> GroupReadings | None:
         """The columns of a record for a stretch; None without a due slot in it."""
         every_ms = self.group.interval_ms
-        first_ms = -(-part.start_ms // every_ms) * every_ms
-        slots = range(first_ms, part.end_ms, every_ms)
+        slots = range(-(-part.start_ms // every_ms) * every_ms, part.end_ms, every_ms)
         if not slots:
             return None
-        blocks = [block.tobytes() for block in self._words(slots)]
-        sizes = [2 * block.count for block in self.group.blocks]
-        raws = [
-            [data[at * size : (at + 1) * size] for data, size in zip(blocks, sizes, strict=True)]
-            for at in range(len(slots))
-        ]
-        decoded = [self.group.decoder.decode([(data, Quality.OK) for data in raw]) for raw in raws]
+        if slots[-1] not in self._held.slots:
+            self._held = self._worked_out(range(slots.start, max(slots.start + DAY_MS, slots.stop), every_ms))
+        held = self._held
+        first = held.slots.index(slots[0])
+        last = first + len(slots)
         return GroupReadings(
             group=self.group.name,
             slots=tuple(slots),
             sent=(0,) * len(slots),
             received=(ANSWER_MS,) * len(slots),
-            values=tuple(zip(*(values for values, _ in decoded), strict=True)),
-            raw=tuple(b64encode(b"".join(raw)).decode() for raw in raws),
-            quality=tuple(
-                (point, at, int(code))
-                for at, (_, reasons) in enumerate(decoded)
-                for point, code in sorted(reasons.items())
-            ),
+            values=tuple(tuple(column.values[first:last]) for column in held.columns),
+            raw=tuple(held.raw[first:last]),
+            quality=tuple((point, at - first, code) for at, point, code in held.reasons if first <= at < last),
         )
 
-    def _words(self, slots: range) -> list[WordArray]:
-        """The registers of each block, slots × words; worked out a day at a time."""
-        if self._held is None or slots[-1] >= self._held[0].end_ms:
-            end_ms = max(slots.start + DAY_MS, slots.stop)
-            span = Interval(slots.start, end_ms)
-            instants = np.arange(slots.start, end_ms, slots.step, dtype=np.int64)
-            self._held = span, instants, [block.astype(">u2") for block in self._blocks(instants + ANSWER_MS // 2)]
-        first = (slots.start - self._held[0].start_ms) // slots.step
-        return [block[first : first + len(slots)] for block in self._held[2]]
+    def _worked_out(self, slots: range) -> _Held:
+        words = np.concatenate([*self._blocks(np.array(slots, np.int64) + ANSWER_MS // 2)], axis=1).astype(">u2")
+        answers, size = words.tobytes(), 2 * words.shape[1]
+        columns = decode_columns(self.group.registers, self.group.blocks, answers)
+        reasons = sorted(
+            (at, point, int(why)) for point, each in enumerate(columns) for at, why in each.reasons.items()
+        )
+        raw = [b64encode(answers[at : at + size]).decode() for at in range(0, len(answers), size)]
+        return _Held(slots, columns, raw, reasons)
 
     def _blocks(self, at_ms: np.typing.NDArray[np.int64]) -> Iterator[WordArray]:
         plant, name = self._site.plant, self._instrument.name

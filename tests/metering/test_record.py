@@ -186,6 +186,7 @@ def test_readings_whose_parts_fit_are_admitted():
         ({"quality": ((0, 1, 0),)}, "point 0, slot 1: a null needs"),
         ({"quality": ((0, 1, 6),)}, "point 0, slot 1: a null needs"),
         ({"quality": ((0, 1, 1), (0, 0, 1))}, "point 0, slot 0: .* a value must not have one"),
+        ({"values": ((5, 6),)}, "point 0, slot 1: .* a value must not have one"),
         ({"quality": ((0, 1, 1), (0, 1, 2))}, "point 0, slot 1 twice"),
         ({"quality": ((1, 1, 1),)}, "point 1, slot 1, which is not there"),
         ({"quality": ((0, 2, 1),)}, "point 0, slot 2, which is not there"),

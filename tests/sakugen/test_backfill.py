@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import tomllib
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,15 +12,21 @@ import tomli_w
 
 from gateway.config import GatewaySettings
 from gateway.errors import OutboxError
+from gateway.layout import lay_out
+from gateway.maps import load_map
+from gateway.plan import plan_blocks
+from gateway.poll import Answer, PollGroup, reading_of
+from gateway.sealing import Place, Stamp, readings_maker
 from ingest.config import IngestSettings
 from ingest.service import run as run_ingest
 from ingest.store.reader import JournalReader
 from ingest.store.sources import JournalSource
-from metering.clock import ClockConfig
+from metering.clock import ClockConfig, ClockState
 from metering.config import load_toml
 from metering.interval import DAY_MS, HOUR_MS, Interval
 from metering.quality import Quality
-from sakugen.backfill import ANSWER_MS, BackfillError, backfill
+from metering.topics import GatewayId
+from sakugen.backfill import ANSWER_MS, BackfillError, _Source, backfill
 from sakugen.demo.layout import Ports, write_layout
 from sakugen.demo.sites import SITES
 from simulators.config import SimulatorSettings
@@ -28,6 +35,7 @@ from simulators.roster import build_site
 START_MS = int(datetime(2025, 12, 2, tzinfo=UTC).timestamp() * 1000)
 DAY = Interval(START_MS, START_MS + DAY_MS)
 PROJECT = "demo-transformers"
+PLACE = Place(GatewayId("a", "b"), "01JFV12A70AAAAAAAAAAAAAAAA", 1, None, Stamp(ClockState.SYNCHRONISED, 0, 0))
 
 
 @pytest.fixture
@@ -71,6 +79,38 @@ def test_every_due_slot_of_a_day_is_journalled_with_what_the_meters_show_at_its_
         assert np.all(series.quality == Quality.OK)
         # An EM340 counts in tenths of a kWh.
         assert series.value.tolist() == [int(wh // 100) * 100_000 for wh in shown_wh]
+
+
+def test_a_record_says_what_the_gateway_would_have_said_reading_slot_by_slot(layout):
+    gateway, simulators = settings_of(layout, "demo-solar")
+    site = build_site("solar", "1/demo-solar", simulators.counters_from_ms)
+    inverter = next(each for each in site.instruments if each.name == "inverter-1")
+    laid = next(laid.group for laid in lay_out(gateway) if laid.device == "inverter-1")
+    # Asleep is no state here, so there are slots without a value, and others.
+    registers = [
+        replace(each, sentinels=frozenset({2})) if each.name == "St" else each
+        for each in load_map("sunspec_103").registers
+        if each.name in {"W", "St", "WH"}
+    ]
+    group = PollGroup(laid.name, 60_000, laid.unit, tuple(registers), plan_blocks(registers))
+    source = _Source(group, inverter, site)
+    parts = [Interval(DAY.start_ms + hour * HOUR_MS, DAY.start_ms + (hour + 2) * HOUR_MS) for hour in range(0, 24, 2)]
+    found = [source.readings(part) for part in parts]
+    assert found == [_slot_by_slot(group, inverter, range(part.start_ms, part.end_ms, 60_000)) for part in parts]
+    assert {len(each.quality) for each in found} > {0, 120}
+
+
+def _slot_by_slot(group, instrument, slots):
+    readings = []
+    for slot_ms in slots:
+        shown = instrument.image(slot_ms + ANSWER_MS // 2)
+        answers = [
+            Answer(tuple(shown.block(block.address, block.count)[0].tolist()), Quality.OK, slot_ms, slot_ms + ANSWER_MS)
+            for block in group.blocks
+        ]
+        readings.append(reading_of(group, slot_ms, answers, 1.0))
+    (sealed,) = readings_maker(readings)(PLACE).groups
+    return sealed
 
 
 def test_the_next_stretch_goes_on_where_the_one_before_ended_and_none_is_filled_twice(layout, ingest):
