@@ -20,6 +20,7 @@ from compute.intervals import Rate, rate_of
 from compute.project import MeterSettings, PointSettings, ProjectSettings
 from compute.rulesets import Ruleset
 from compute.sources import counter_modulus, installed_ms, is_meter, poll_interval_ms
+from ingest.store.scale_words import scale_steps
 from ingest.store.series import Binding, Series
 from metering.devicemap import Register
 from metering.measurands import measurand
@@ -184,13 +185,7 @@ def columns_of(series: Series, *, has_steps: bool) -> Columns:
         series: the series.
         has_steps: whether the register step is asked where the words of each reading tell it.
     """
-    steps = np.empty(0, np.int64)
-    if has_steps and any(bound.register.scale_register is not None for bound in series.bindings):
-        scaled = np.array([bound.register.scale_register is not None for bound in series.bindings], np.bool_)
-        steps = np.zeros(len(series), np.int64)
-        rows = np.flatnonzero(scaled[series.binding])
-        # A reading without words is not usable and needs no step.
-        steps[rows] = [series.step(int(row)) or 0 for row in rows]
+    steps = scale_steps(series) if has_steps else None
     return (
         fixed(series.time_ms, np.int64),
         fixed(series.value, np.int64),
@@ -199,7 +194,7 @@ def columns_of(series: Series, *, has_steps: bool) -> Columns:
         fixed(series.received_ms, np.int64),
         fixed(series.synced.view(np.uint8), np.uint8),
         fixed(series.binding, np.int32),
-        fixed(steps, np.int64),
+        fixed(np.empty(0, np.int64) if steps is None else steps, np.int64),
     )
 
 

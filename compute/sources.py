@@ -16,6 +16,7 @@ from compute.errors import EvidenceError
 from compute.intervals import Codes, CounterReadings, Ints
 from compute.project import MeterSettings, ProjectSettings
 from compute.rulesets import FrozenVoltage
+from ingest.store.scale_words import scale_steps
 from ingest.store.series import Binding, Series
 from metering.devicemap import Register
 from metering.findings import Finding, Severity
@@ -171,7 +172,8 @@ def _steps(series: Series) -> Ints:
         here = series.binding == place
         if register.scale_register is not None:
             # The words of each reading tell its scale; a reading without words is not usable and needs no step.
-            steps[here] = [series.step(int(row)) or 0 for row in np.flatnonzero(here)]
+            told = scale_steps(series)
+            steps[here] = 0 if told is None else told[here]
         elif register.type.is_float:
             steps[here] = _float_steps(series.value[here], register, per_unit)
         else:

@@ -1,7 +1,8 @@
 """The scale words of a whole series at once: what a register step was is kept where the raw words are not.
 
-In goes a series with its raw words, out come register steps [quanta]. It says what `Series.step` says row by row, for
-registers with a scale register alone: the step of all others follows from the register and the value.
+In goes a series with its raw words, or with what was kept of them; out come register steps [quanta]. It says what
+`Series.step` says row by row, for registers with a scale register alone: the step of all others follows from the
+register and the value.
 """
 
 import base64
@@ -10,7 +11,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.store.series import Int64Array, Series
+from ingest.store.series import ArchivedSeries, Int64Array, Series
 from metering import decode
 
 
@@ -23,6 +24,8 @@ def scale_steps(series: Series) -> Int64Array | None:
     scaling = [place for place, bound in enumerate(series.bindings) if bound.register.scale_register is not None]
     if not scaling:
         return None
+    if isinstance(series, ArchivedSeries):
+        return series.steps
     steps = np.zeros(len(series), np.int64)
     for place in scaling:
         rows = np.flatnonzero((series.binding == place) & series.valued)
