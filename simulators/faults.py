@@ -58,10 +58,10 @@ KINDS: "MappingProxyType[FaultKind, About]" = MappingProxyType({
 
 
 _NEEDED: "Mapping[FaultKind, str]" = MappingProxyType({
-    "scale": "scale factors, as SunSpec devices have them",
-    "rollover": "that it is known where its counters wrap, as docs/simulated-devices.md lists",
-    "reset": "counters",
-    "step-back": "counters",
+    "scale": "a device with scale factors, as SunSpec ones have them",
+    "rollover": "a device of which it is known where its counters wrap: see docs/simulated-devices.md",
+    "reset": "a device with counters",
+    "step-back": "a device with counters",
 })  # fmt: skip
 
 

@@ -122,10 +122,10 @@ def test_a_counter_goes_on_from_0_at_its_modulus(name, ends_wh, within_wh):
         (
             "solar",
             {"kind": "rollover", "device": "ac-bus"},
-            "'ac-bus' would show nothing of 'rollover': that needs that it",
+            "'ac-bus' would show nothing of 'rollover': that needs a device of which it",
         ),
-        ("solar", {"kind": "scale", "device": "ac-bus"}, "needs scale factors"),
-        ("solar", {"kind": "reset", "device": "weather"}, "needs counters"),
+        ("solar", {"kind": "scale", "device": "ac-bus"}, "needs a device with scale factors"),
+        ("solar", {"kind": "reset", "device": "weather"}, "needs a device with counters"),
         ("transformer-stations", {"kind": "rollover"}, "no device of the plant would show anything"),
     ],
 )
