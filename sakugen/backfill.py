@@ -194,7 +194,8 @@ class _Source:
         if not slots:
             return None
         if slots[-1] not in self._held.slots:
-            self._held = self._worked_out(range(slots.start, max(slots.start + DAY_MS, slots.stop), every_ms))
+            stretches = max(DAY_MS // part.length_ms, 1)
+            self._held = self._worked_out(range(slots.start, part.start_ms + stretches * part.length_ms, every_ms))
         held = self._held
         first = held.slots.index(slots[0])
         last = first + len(slots)
