@@ -23,9 +23,14 @@ def never_more(before, after):
 
 @pytest.mark.parametrize("role", ROLES)
 @examples
-@given(data=st.data(), rules=st.sampled_from([1, 2]), better=st.booleans())
-def test_no_fault_that_shows_itself_raises_what_is_credited(project_texts, role, data, rules, better):
-    text = project_of(role, project_texts, better=better)
+@given(
+    data=st.data(), rules=st.sampled_from([1, 2]), better=st.booleans(),
+    until=st.sampled_from(["2027-06-01", "2026-01-01", "2025-12-31"]),
+)  # fmt: skip
+def test_no_fault_that_shows_itself_raises_what_is_credited(project_texts, role, data, rules, better, until):
+    """The meters' certificates hold for all of the period, for its first year, or ended before it."""
+    text = project_of(role, project_texts, better=better).replace("valid_until = 2027-06-01", f"valid_until = {until}")
+    assert f"valid_until = {until}" in text
     feeds = data.draw(feeds_of(role))
     struck = data.draw(visible(role, feeds, text, rules))
     in_order = credited(text, recorded(streams([(feed.proved, NO_HARM) for feed in feeds])), rules)
