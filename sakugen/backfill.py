@@ -142,10 +142,10 @@ async def _fill(
 
 
 def _stretches(sources: Sequence["_Source"], interval: Interval) -> Iterator[Interval]:
-    # As long as one record's bytes allow; a stretch begins where the one before ended.
+    # As long as one record's bytes allow, and a day at most; a stretch begins where the one before ended.
     per_ms = sum(source.slot_bytes / source.group.interval_ms for source in sources)
     step_ms = max(source.group.interval_ms for source in sources)
-    length_ms = max(int(SEAL_BYTES / per_ms) // step_ms, 1) * step_ms
+    length_ms = max(min(int(SEAL_BYTES / per_ms), DAY_MS) // step_ms, 1) * step_ms
     for start_ms in range(interval.start_ms, interval.end_ms, length_ms):
         yield Interval(start_ms, min(start_ms + length_ms, interval.end_ms))
 

@@ -1,6 +1,7 @@
 """Simulated days through the real outbox, broker and ingest: nothing is lost, and values are what the plant shows."""
 
 import asyncio
+import re
 import threading
 import tomllib
 from dataclasses import replace
@@ -14,6 +15,7 @@ from gateway.config import GatewaySettings
 from gateway.errors import OutboxError
 from gateway.layout import lay_out
 from gateway.maps import load_map
+from gateway.outbox import SEAL_BYTES
 from gateway.plan import plan_blocks
 from gateway.poll import Answer, PollGroup, reading_of
 from gateway.sealing import Place, Stamp, readings_maker
@@ -79,6 +81,16 @@ def test_every_due_slot_of_a_day_is_journalled_with_what_the_meters_show_at_its_
         assert np.all(series.quality == Quality.OK)
         # An EM340 counts in tenths of a kWh.
         assert series.value.tolist() == [int(wh // 100) * 100_000 for wh in shown_wh]
+
+
+def test_a_record_takes_no_more_bytes_than_the_gateway_puts_in_one_and_no_more_than_a_day(layout, ingest):
+    minutely = layout.config("gateway-demo-solar")
+    minutely.write_text(re.sub(r"interval_s = \d+", "interval_s = 60", minutely.read_text()))
+    asyncio.run(backfill(*settings_of(layout, "demo-solar"), DAY))
+    sizes = [len(each.data) for each in ingest.records("demo-solar", DAY.start_ms, DAY.end_ms) if each.kind != "birth"]
+    assert SEAL_BYTES / 4 < max(sizes) <= SEAL_BYTES
+    two_days = Interval(DAY.start_ms, DAY.end_ms + DAY_MS)
+    assert asyncio.run(backfill(*settings_of(layout), two_days)).records == 2
 
 
 def test_a_record_says_what_the_gateway_would_have_said_reading_slot_by_slot(layout):
