@@ -75,8 +75,8 @@ def fill(months: Sequence[ArchivedMonth], keys: Sequence[Key], span: Interval) -
         return months[month].inside(block, span)
 
     plans = [plan for plan in (_plan(key, months, inside) for key in keys) if plan.stretches]
-    memory = _Memory()
-    polls = {plan.stretches: _empty_polls(memory, plan.rows) for plan in plans}
+    memory, alike = _Memory(), _Alike(max((plan.rows for plan in plans), default=0))
+    polls = {plan.stretches: _empty_polls(memory, alike, plan, months) for plan in plans}
     rows = [_empty_rows(memory, plan, polls[plan.stretches]) for plan in plans]
     with ThreadPoolExecutor(THREADS) as pool:
         tasks = [*_poll_tasks(months, polls), *_reading_tasks(months, plans, rows)]
@@ -121,9 +121,25 @@ class _Memory:
         return taken
 
 
-def _empty_polls(memory: _Memory, rows: int) -> Polls:
+class _Alike:
+    """Columns that say the same in all rows of most series: one array for all of them, which nobody may write to."""
+
+    def __init__(self, rows: int) -> None:
+        self.synced, self.binding = np.ones(rows, np.bool_), np.zeros(rows, np.int32)
+        for column in (self.synced, self.binding):
+            column.flags.writeable = False
+
+
+def _empty_polls(memory: _Memory, alike: _Alike, plan: _Plan, months: Sequence[ArchivedMonth]) -> Polls:
+    rows, synced = plan.rows, all(months[one.month].always_synced(one.block) for one in plan.stretches)
     time_ms, sent_ms, received_ms = (memory.take(rows, np.int64) for _ in range(3))
-    return Polls(time_ms, sent_ms, received_ms, memory.take(rows, np.bool_), memory.take(rows, np.int32))
+    return Polls(
+        time_ms,
+        sent_ms,
+        received_ms,
+        alike.synced[:rows] if synced else memory.take(rows, np.bool_),
+        alike.binding[:rows] if len(plan.bindings) == 1 else memory.take(rows, np.int32),
+    )
 
 
 def _empty_rows(memory: _Memory, plan: _Plan, polls: Polls) -> Rows:

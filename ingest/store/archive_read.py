@@ -4,6 +4,7 @@ In go bytes that somebody else has checked; out come the columns of the series a
 Only the row groups of what is asked for are decoded, each once.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -20,8 +21,8 @@ from metering import decode
 from metering.devicemap import Register
 from metering.interval import Interval
 
-_POLLS: Final = ["time_ms", "sent_ms", "took_ms", "synchronised"]
-_READINGS: Final = ["scaled", "scale", "quality"]
+_POLLS: Final = ("time_ms", "sent_ms", "took_ms")
+_READINGS: Final = ("scaled", "quality")
 Bind = Callable[[BoundPart, str], Binding]
 """Makes a binding again from what all measurands of a group share and the name of the register."""
 
@@ -35,7 +36,7 @@ class PollsWanted(NamedTuple):
     bound: Sequence[tuple[int, int]]
     """Place in the file's list of what rows were read with → its number in `into.binding`."""
     into: Polls
-    """Where they go."""
+    """Where they go; a column that may not be written to says already what it should."""
 
 
 class ReadingsWanted(NamedTuple):
@@ -87,37 +88,49 @@ class ArchivedMonth:
         """From which to which row a block of polls lies in a span."""
         if span.start_ms <= self._span.start_ms and self._span.end_ms <= span.end_ms:
             return 0, self._blocks[block + 1] - self._blocks[block]
-        slots = _numbers(self._block(self._polls.reader(["time_ms"]), block)["time_ms"])
+        slots = _numbers(_Readers(self._polls).rows(("time_ms",), *self._rows(block))["time_ms"])
         first, end = np.searchsorted(slots, (span.start_ms, span.end_ms)).tolist()
         return first, end
 
+    def always_synced(self, block: int) -> bool:
+        """Whether the file says beforehand that the clock was synchronised at each row of a block."""
+        return self._polls.only("synchronised", *self._rows(block)) is True
+
     def polls(self, wanted: Sequence[PollsWanted]) -> None:
         """Decode polls into arrays."""
-        told_apart = any(len(one.bound) > 1 for one in wanted)  # else it is known what all rows were read with
-        reader = self._polls.reader([*_POLLS, "bound"] if told_apart else _POLLS)
+        readers = _Readers(self._polls)
         for block, rows, bound, into in wanted:
-            table = self._block(reader, block)
+            # With one binding it is known what all rows were read with.
+            asked = ("synchronised", into.synced.flags.writeable), ("bound", len(bound) > 1)
+            table = readers.rows((*_POLLS, *(name for name, is_asked in asked if is_asked)), *self._rows(block))
             into.time_ms[:] = _numbers(table["time_ms"])[rows]
             np.add(into.time_ms, _numbers(table["sent_ms"])[rows], out=into.sent_ms)
             np.add(into.sent_ms, _numbers(table["took_ms"])[rows], out=into.received_ms)
-            into.synced[:] = _numbers(table["synchronised"])[rows]
-            into.binding[:] = bound[0][1] if len(bound) == 1 else _renumbered(_numbers(table["bound"])[rows], bound)
+            if into.synced.flags.writeable:
+                into.synced[:] = _numbers(table["synchronised"])[rows]
+            if into.binding.flags.writeable:
+                into.binding[:] = bound[0][1] if len(bound) == 1 else _renumbered(_numbers(table["bound"])[rows], bound)
 
     def readings(self, wanted: Iterable[ReadingsWanted]) -> None:
         """Decode readings into arrays."""
-        plain, scaling = self._readings.reader(_READINGS), self._readings.reader([*_READINGS, "step"])
+        readers = _Readers(self._readings)
         for key, rows, into in wanted:
             start, part = self._series[key]
+            scale = self._readings.only("scale", start, part.rows)
             has_scale = any(bound.register.scale_register is not None for bound in into.bindings)
-            table = (scaling if has_scale else plain).rows(start, part.rows)
-            np.multiply(_numbers(table["scaled"])[rows], table["scale"][0].as_py(), out=into.value)
+            asked = ("scale", scale is None), ("step", has_scale)
+            table = readers.rows((*_READINGS, *(name for name, is_asked in asked if is_asked)), start, part.rows)
+            if scale is None:
+                scale = table["scale"][0].as_py()
+            np.multiply(_numbers(table["scaled"])[rows], scale, out=into.value)
             into.quality[:] = _numbers(table["quality"])[rows]
             if has_scale:
                 into.steps[:] = _numbers(table["step"])[rows]
 
-    def _block(self, reader: "_Reader", block: int) -> pa.Table:
+    def _rows(self, block: int) -> tuple[int, int]:
+        # Where a block of polls starts, and how many rows it has.
         start = self._blocks[block]
-        return reader.rows(start, self._blocks[block + 1] - start)
+        return start, self._blocks[block + 1] - start
 
 
 class _File:
@@ -126,29 +139,44 @@ class _File:
         self._about = pq.read_metadata(pa.BufferReader(self._data))
         self.meta: bytes = self._about.metadata[META]
         groups = range(self._about.num_row_groups)
-        self._starts = np.cumsum([0, *(self._about.row_group(group).num_rows for group in groups)]).tolist()
+        self.starts: list[int] = np.cumsum([0, *(self._about.row_group(group).num_rows for group in groups)]).tolist()
+        self._columns = {name: place for place, name in enumerate(self._about.schema.names)}
 
-    def reader(self, columns: list[str]) -> "_Reader":
-        # One for each thread: what a reader decoded last is its own.
-        return _Reader(pq.ParquetFile(pa.BufferReader(self._data), metadata=self._about), self._starts, columns)
+    def open(self) -> pq.ParquetFile:
+        return pq.ParquetFile(pa.BufferReader(self._data), metadata=self._about)
+
+    def groups(self, start: int, count: int) -> range:
+        return range(bisect_right(self.starts, start) - 1, bisect_left(self.starts, start + count))
+
+    def only(self, name: str, start: int, count: int) -> int | None:
+        # What a column says in each of some rows, when its row groups tell it; old files tell less.
+        values = set()
+        for group in self.groups(start, count):
+            told = self._about.row_group(group).column(self._columns[name]).statistics
+            values |= {None} if told is None or not told.has_min_max else {told.min, told.max}
+        return values.pop() if len(values) == 1 else None
 
 
-class _Reader:
-    """Some columns; keeps the row group that it decoded last, for small series share one."""
+class _Readers:
+    """Readers of one file, one for each choice of columns, that keep the row groups they decoded last.
 
-    def __init__(self, file: pq.ParquetFile, starts: Sequence[int], columns: list[str]) -> None:
-        self._file, self._starts, self._columns = file, starts, columns
-        self._groups = range(0)
-        self._decoded: Any = None
+    Small series share a row group. Each thread has its own readers.
+    """
 
-    def rows(self, start: int, count: int) -> pa.Table:
-        first = int(np.searchsorted(self._starts, start, "right")) - 1
-        last = int(np.searchsorted(self._starts, start + count, "left"))
-        groups = range(first, last)
-        if groups != self._groups:
-            table = self._file.read_row_groups([*groups], columns=self._columns, use_threads=False)
-            self._groups, self._decoded = groups, table
-        return self._decoded.slice(start - self._starts[first], count)
+    def __init__(self, file: _File) -> None:
+        self._file = file
+        self._opened: dict[tuple[str, ...], pq.ParquetFile] = {}
+        self._decoded: dict[tuple[str, ...], tuple[range, Any]] = {}
+
+    def rows(self, columns: tuple[str, ...], start: int, count: int) -> pa.Table:
+        groups = self._file.groups(start, count)
+        known = self._decoded.get(columns)
+        if known is None or known[0] != groups:
+            if columns not in self._opened:
+                self._opened[columns] = self._file.open()
+            table = self._opened[columns].read_row_groups([*groups], columns=[*columns], use_threads=False)
+            known = self._decoded[columns] = groups, table
+        return known[1].slice(start - self._file.starts[groups.start], count)
 
 
 def _renumbered(bound: NDArray[np.int32], numbers: Sequence[tuple[int, int]]) -> NDArray[np.int32]:

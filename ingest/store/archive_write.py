@@ -90,13 +90,17 @@ _READINGS = _columns(
     measurand=_NAMES, point=_NAMES, time_ms=pa.int64(), scaled=pa.int64(), scale=pa.int64(), quality=pa.uint8(),
     step=pa.int64(), polls=pa.int32(),
 )  # fmt: skip
-_READINGS_PACKED = dict.fromkeys(("time_ms", "scaled", "scale", "polls"), "DELTA_BINARY_PACKED")
+_READINGS_PACKED = dict.fromkeys(("time_ms", "scaled"), "DELTA_BINARY_PACKED")
 _POLLS = _columns(
     polls=pa.int32(), time_ms=pa.int64(), sent_ms=pa.int64(), took_ms=pa.int64(), synchronised=pa.bool_(),
     bound=pa.int32(),
 )  # fmt: skip
 # Jitter of tens of milliseconds: one byte that varies, seven that do not.
-_POLLS_PACKED = {**dict.fromkeys(("polls", "time_ms", "bound"), "DELTA_BINARY_PACKED"), "took_ms": "BYTE_STREAM_SPLIT"}
+_POLLS_PACKED = {"time_ms": "DELTA_BINARY_PACKED", "took_ms": "BYTE_STREAM_SPLIT"}
+_COMPRESSED: Final = {"time_ms", "scaled", "sent_ms", "took_ms", "synchronised", "bytes"}
+"""The others are a few bytes as a dictionary makes them, and setting up to expand those takes longer than to read."""
+_TOLD: Final = {"measurand", "point", "time_ms", "scale", "synchronised"}
+"""Each row group says beforehand what is in these: mostly one value, which then need not be read."""
 _BIRTHS = _columns(stream=_NAMES, seq=pa.int64(), kind=_NAMES, bytes=pa.binary())
 
 
@@ -228,12 +232,12 @@ class _Writer:
         self._writer = pq.ParquetWriter(
             self._sink,
             schema,
-            compression="zstd",
-            compression_level=_ZSTD_LEVEL,
+            compression={name: "zstd" if name in _COMPRESSED else "none" for name in schema.names},
+            compression_level={name: _ZSTD_LEVEL for name in schema.names if name in _COMPRESSED},
             version="2.6",
             use_dictionary=[name for name in schema.names if name not in {*packed, "bytes"}],
             column_encoding=packed or None,
-            write_statistics=[name for name in schema.names if name in {"measurand", "point", "time_ms"}],
+            write_statistics=[name for name in schema.names if name in _TOLD],
             store_schema=False,
         )
         self._held: list[pa.Table] = []

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ingest.intake import Intake
+from ingest.store import archive_write
 from ingest.store.archive import Archive
 from ingest.store.archive_files import ArchiveFolder
 from ingest.store.archive_fill import _Memory
@@ -17,8 +18,23 @@ from ingest.store.readings import collect
 from ingest.store.series import NoWords
 from ingest.store.sources import places_in_order_of_use, rows_of
 
-DECEMBER = interval_of("2025-12")
 ENERGY, POWER = ("ac", "energy_export_total_wh"), ("ac", "active_power_w")
+
+
+def read_back(gateway, folder, *months):
+    """Evidence of what a gateway sent: as collected, and from an archive of some months."""
+    spans = [interval_of(month) for month in months]
+    with Journal.open(folder / "journal.sqlite", spans[-1].end_ms) as journal:
+        sent = [(gateway.topic, data) for data in gateway.made]
+        Intake(journal, 0).take(sent, gateway.ring, spans[-1].end_ms)
+    records = JournalReader(folder / "journal.sqlite").records("demo", 0, spans[-1].end_ms)
+    evidence = collect(stored.data for stored in records)
+    archive = Archive(ArchiveFolder(str(folder / "archive")))
+    manifest = Manifest(project="demo", pyarrow=PYARROW, through=months[-1], months={})
+    for month in months:
+        manifest = archive.put(manifest, month, evidence, gateway.made[:1], "0" * 64)
+    archive.folder.put_manifest(manifest)
+    return evidence, archive.evidence("demo", spans[0].start_ms, spans[-1].end_ms)
 
 
 @pytest.fixture
@@ -27,15 +43,35 @@ def archived(gateway, tmp_path):
     gateway.birth()
     gateway.readings(1, 2, 3)
     gateway.readings(6, 7)
-    with Journal.open(tmp_path / "journal.sqlite", DECEMBER.end_ms) as journal:
-        sent = [(gateway.topic, data) for data in gateway.made]
-        Intake(journal, 0).take(sent, gateway.ring, DECEMBER.end_ms)
-    records = JournalReader(tmp_path / "journal.sqlite").records("demo", 0, DECEMBER.end_ms)
-    evidence = collect(stored.data for stored in records)
-    archive = Archive(ArchiveFolder(str(tmp_path / "archive")))
-    manifest = Manifest(project="demo", pyarrow=PYARROW, through="2025-12", months={})
-    archive.folder.put_manifest(archive.put(manifest, "2025-12", evidence, gateway.made[:1], "0" * 64))
-    return archive.evidence("demo", DECEMBER.start_ms, DECEMBER.end_ms)
+    return read_back(gateway, tmp_path, "2025-12")[1]
+
+
+@pytest.mark.parametrize("rows", [1, 100], ids=["a-row-group-each", "one-row-group"])
+@pytest.mark.parametrize("told", [archive_write._TOLD, {"time_ms"}], ids=["told", "as-older-files"])
+@pytest.mark.parametrize("unsynchronised", [(), (2,), (2, 900), (1, 2, 900)])
+def test_what_a_file_tells_of_its_columns_beforehand_changes_nothing(
+    gateway, tmp_path, monkeypatch, unsynchronised, told, rows
+):
+    monkeypatch.setattr(archive_write, "_TOLD", told)
+    monkeypatch.setattr(archive_write, "_ROW_GROUP_ROWS", rows)
+    gateway.birth()
+    for slot in (1, 2, 900):  # the last one in January
+        free = {"clock": {"state": "holdover", "offset_ms": 5}} if slot in unsynchronised else {}
+        gateway.readings(slot, energy=[slot], **free)
+    collected, found = read_back(gateway, tmp_path, "2025-12", "2026-01")
+    for key, series in collected.by_key.items():
+        for name in ("time_ms", "value", "quality", "sent_ms", "received_ms", "synced", "binding"):
+            assert np.array_equal(getattr(found.by_key[key], name), getattr(series, name)), (key, name)
+    assert int(found.by_key[ENERGY].synced.sum()) == 3 - len(unsynchronised)
+
+
+def test_what_all_series_share_can_not_be_written_to(gateway, tmp_path):
+    gateway.birth()
+    gateway.readings(1, 2, 3)
+    energy = read_back(gateway, tmp_path, "2025-12")[1].series(*ENERGY)
+    for column in (energy.synced, energy.binding):
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = 0
 
 
 def test_series_that_were_read_together_share_their_times_and_nothing_else(archived):
