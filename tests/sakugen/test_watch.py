@@ -224,7 +224,12 @@ def screen(simulators):
             pass
         return shown.decode(errors="replace")
 
-    command = [sys.executable, "-m", "sakugen", "simulate", "watch", "--control", str(simulators[1])]
+    # Behind an & in a script a process is told to ignore Ctrl-C.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        " from sakugen.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", program, "simulate", "watch", "--control", str(simulators[1])]
     environment = os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "30"}
     with subprocess.Popen(command, cwd=ROOT, stdin=slave, stdout=slave, stderr=slave, env=environment) as process:
         os.close(slave)
