@@ -9,7 +9,8 @@ References:
 """
 
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from hashlib import blake2b
 
 import numpy as np
@@ -49,8 +50,8 @@ def smooth(seed: str, series: str, at_ms: IntArray, step_ms: int) -> FloatArray:
     """
     index, rest_ms = np.divmod(at_ms, step_ms)
     share = (1 - np.cos(np.pi * rest_ms / step_ms)) / 2
-    first = uniform(seed, series, index)
-    return first + (uniform(seed, series, index + 1) - first) * share
+    first, second = _neighbours(partial(uniform, seed, series), index)
+    return first + (second - first) * share
 
 
 def normal(seed: str, series: str, at_ms: IntArray, step_ms: int) -> FloatArray:
@@ -64,7 +65,8 @@ def normal(seed: str, series: str, at_ms: IntArray, step_ms: int) -> FloatArray:
     """
     index, rest_ms = np.divmod(at_ms, step_ms)
     phase = np.pi / 2 * rest_ms / step_ms
-    return np.cos(phase) * _gauss(seed, series, index) + np.sin(phase) * _gauss(seed, series, index + 1)
+    first, second = _neighbours(partial(_gauss, seed, series), index)
+    return np.cos(phase) * first + np.sin(phase) * second
 
 
 def share_below(score: FloatArray) -> FloatArray:
@@ -74,6 +76,15 @@ def share_below(score: FloatArray) -> FloatArray:
     series = t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429))))
     tail = series * np.exp(-size * size) / 2
     return np.where(score < 0, tail, 1 - tail)
+
+
+def _neighbours(draws: Callable[[IntArray], FloatArray], index: IntArray) -> tuple[FloatArray, FloatArray]:
+    """What is drawn for each index and for the one behind it; once each where many instants share one."""
+    lowest, highest = int(index.min()), int(index.max())
+    if highest - lowest >= index.size:
+        return draws(index), draws(index + 1)
+    drawn, places = draws(np.arange(lowest, highest + 2, dtype=np.int64)), index - lowest
+    return drawn[places], drawn[places + 1]
 
 
 def _gauss(seed: str, series: str, index: IntArray) -> FloatArray:

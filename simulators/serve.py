@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from metering.clock import utc_text
+from metering.interval import DAY_MS
 from simulators.build import built
 from simulators.config import SimulatorSettings
 from simulators.control import Control, refuse_second
@@ -20,13 +21,20 @@ from simulators.modbus import Devices
 from simulators.view import Served, snapshot
 
 COMMIT_EVERY_S = 0.5
-PREPARED_MS = 16 * 86_400_000
-"""Counters are computed this far ahead before the first request, so that no demonstration waits [ms]."""
+_PREPARED_MS = 3_600_000
+"""Counters are computed for so long ahead, of real time, before the first request [ms]: no demonstration waits then."""
+_MOST_PREPARED_MS = 16 * DAY_MS
+"""But no further than this on the plants' clock [ms]."""
 
 
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def ahead_ms(factor: float) -> int:
+    """How far ahead counters are computed before the first request [ms of the plants' clock]."""
+    return min(int(_PREPARED_MS * factor), _MOST_PREPARED_MS)
 
 
 async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callable[[str], None] = _say) -> None:
@@ -57,7 +65,7 @@ async def run(settings: SimulatorSettings, stop: asyncio.Event, announce: Callab
         plants: list[Served] = []
         for plant in settings.plants:
             site = built(settings, plant)
-            site.plant.prepare(now_ms + PREPARED_MS)
+            site.plant.prepare(now_ms + ahead_ms(clock.factor))
             served = [each for each in site.instruments if not plant.devices or each.name in plant.devices]
             board = FaultBoard(plant.faults_from(started))
             devices = Devices((plant.project, plant.site), served, clock, ledger, board)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metering.interval import DAY_MS, HOUR_MS
-from simulators.noise import normal, share_below, uniform
+from simulators.noise import normal, share_below, smooth, uniform
 from simulators.plants.plant import MINUTE_MS, TRUTH
 from simulators.roster import ROSTER
 
@@ -127,6 +127,15 @@ def test_series_of_other_names_or_seeds_have_nothing_in_common():
     one = uniform("1", "a", index)
     for other in (uniform("1", "b", index), uniform("2", "a", index), uniform("1", "a", index + 1)):
         assert abs(np.corrcoef(one, other)[0, 1]) < 0.04
+
+
+@pytest.mark.parametrize("series", [smooth, normal])
+def test_an_instant_has_its_number_whatever_is_asked_for_beside_it(series):
+    at_ms = np.arange(-5_000, 20_000, 250, dtype=np.int64)
+    together = series("1", "a", at_ms, 1_000)
+    far = series("1", "a", np.array([at_ms[7], at_ms[90] + 10**9, at_ms[90]]), 1_000)
+    assert together[[7, 90]] == pytest.approx(far[[0, 2]], abs=1e-12)
+    assert len(set(np.round(together, 9).tolist())) > 90
 
 
 def test_the_numbers_of_a_seed_are_written_down():

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from pymodbus.client import ModbusTcpClient
 
+from metering.interval import HOUR_MS
 from simulators.errors import PortTakenError, TooEarlyError
 from simulators.ledger import count_served
+from simulators.serve import ahead_ms
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
@@ -25,6 +27,13 @@ sys.exit(main(SimulatorSettings.model_validate_json(sys.argv[1])))
 def start(settings):
     command = [sys.executable, "-c", PROGRAM, json.dumps(settings.model_dump(mode="json"))]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize(("factor", "hours"), [(1, 1), (24, 24), (22_000, 16 * 24)])
+def test_an_hour_of_real_time_is_computed_before_the_first_request_and_no_more_than_a_demonstration_needs(
+    factor, hours
+):
+    assert ahead_ms(factor) == hours * HOUR_MS
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
