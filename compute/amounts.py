@@ -22,6 +22,7 @@ from metering.interval import DAY_MS, Interval
 BoolArray = NDArray[np.bool_]
 
 CONFIRM_WITHIN_MS = DAY_MS
+_NOTHING_TAKEN = NOWHERE, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +77,12 @@ class Closing:
 
     counted: BoolArray
     """The marks that count; one that does not lies behind the closing reading."""
-    taken_ms: int
-    """Where the later reading of an exact pair stands that does not count either; `NOWHERE` = there is none."""
-    taken: int
-    """What that pair says [quanta]."""
     doubts: tuple[Doubt, ...]
+    """Before the first reading and behind the closing one; a stretch may have no length."""
+    taken_ms: int = NOWHERE
+    """Where the later reading of an exact pair stands that does not count either; `NOWHERE` = there is none."""
+    taken: int = 0
+    """What that pair says [quanta]."""
 
 
 def closing_of(segment: Segment, law: Law, period: Interval) -> Closing:
@@ -88,25 +90,20 @@ def closing_of(segment: Segment, law: Law, period: Interval) -> Closing:
     first, last = segment.first, segment.last
     counted = np.ones(len(segment.marks), np.bool_)
     if first is None or last is None or first.position_ms > period.end_ms:
-        return Closing(counted & False, NOWHERE, 0, (Doubt("no-confirmed-reading", period),))
-    closed_ms: int | None = last.position_ms
-    taken_ms, taken, goes_on = NOWHERE, 0, last.position_ms > period.end_ms
+        return Closing(counted & False, (Doubt("no-confirmed-reading", period),))
+    closed_ms, taken = last.position_ms, _NOTHING_TAKEN
     if law.is_counter:
-        closed_ms, goes_on, taken_ms, taken = _confirmed(segment, period.end_ms, counted)
-    if closed_ms is None:
-        return Closing(counted, taken_ms, taken, (Doubt("no-confirmed-reading", period),))
-    doubts = []
-    if first.position_ms > period.start_ms:
-        doubts.append(Doubt("period-opening-unproved", Interval(period.start_ms, first.position_ms)))
-    if not goes_on:
-        from_ms = max(min(closed_ms, period.end_ms), period.start_ms)
-        doubts.append(Doubt("period-closing-unproved", Interval(from_ms, period.end_ms)))
-    return Closing(counted, taken_ms, taken, tuple(doubts))
+        closed_ms, taken = _confirmed(segment, period.end_ms, counted)
+    if closed_ms == NOWHERE:
+        return Closing(counted, (Doubt("no-confirmed-reading", period),))
+    opening = Doubt("period-opening-unproved", _cut(period.start_ms, first.position_ms, period))
+    behind = Doubt("period-closing-unproved", _cut(closed_ms, period.end_ms, period))
+    return Closing(counted, (opening, behind), *taken)
 
 
-def _confirmed(segment: Segment, end_ms: int, counted: BoolArray) -> tuple[int | None, bool, int, int]:
-    # Where the last reading of the period stands that a later one confirms, whether that one is confirmed too and so
-    # the pair across the end counts, and the exact pair that does not; `counted` loses the marks that do not.
+def _confirmed(segment: Segment, end_ms: int, counted: BoolArray) -> tuple[int, tuple[int, int]]:
+    # Up to where pairs count: to the last reading of the period that a later one confirms, or over the pair across the
+    # end when that one is confirmed too; and the exact pair that does not count. `counted` loses the marks that do not.
     marks = segment.marks
     begun = np.flatnonzero(marks.earlier_ms <= end_ms)
     place = int(begun[-1]) if len(begun) else -1
@@ -117,15 +114,15 @@ def _confirmed(segment: Segment, end_ms: int, counted: BoolArray) -> tuple[int |
         pair = pair if is_mark else tail[0]
     while pair is not None:
         if pair[at.CODE] == codes.FROZEN:  # nothing of it is believed, so nothing of it needs to be confirmed
-            return int(pair[at.LATER_MS]), bool(pair[at.LATER_MS] > end_ms), NOWHERE, 0
+            return int(pair[at.LATER_MS]), _NOTHING_TAKEN
         # The reading that ended a frozen stretch needs no confirmation either: nothing of the stretch is believed.
         behind = is_mark and place > 0 and marks.later_slot_ms[place - 1] == pair[at.EARLIER_SLOT]
         if _confirms(pair) or (behind and marks.code[place - 1] == codes.FROZEN):
             goes_on = bool(pair[at.LATER_MS] > end_ms) and _next_confirms(segment, pair, place)
-            if goes_on or is_mark:
-                counted[place] &= goes_on
-                return int(pair[at.EARLIER_MS]), goes_on, NOWHERE, 0
-            return int(pair[at.EARLIER_MS]), False, int(pair[at.LATER_MS]), int(pair[at.HIGH])
+            if is_mark:
+                counted[place] = goes_on
+                return int(pair[at.LATER_MS if goes_on else at.EARLIER_MS]), _NOTHING_TAKEN
+            return int(pair[at.EARLIER_MS]), (int(pair[at.LATER_MS]), int(pair[at.HIGH]))
         if is_mark:
             counted[place] = False
             place -= 1
@@ -135,8 +132,8 @@ def _confirmed(segment: Segment, end_ms: int, counted: BoolArray) -> tuple[int |
             pair = None
         else:  # the pair before is exact
             gained = int(pair[at.EARLIER_VALUE] - pair[at.PREVIOUS_VALUE])
-            return int(pair[at.PREVIOUS_MS]), False, int(pair[at.EARLIER_MS]), gained
-    return None, False, NOWHERE, 0
+            return int(pair[at.PREVIOUS_MS]), (int(pair[at.EARLIER_MS]), gained)
+    return NOWHERE, _NOTHING_TAKEN
 
 
 def _confirms(pair: Ints) -> bool:

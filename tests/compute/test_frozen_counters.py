@@ -157,5 +157,43 @@ def test_what_a_counter_catches_up_with_after_new_year_is_not_credited_to_the_ne
 def test_a_counter_that_never_moves_again_is_frozen_to_the_end(measured):
     years, (finding,) = measured(stuck(counting(), end_ms=SLOTS[-1] + 1), steady_power())
     assert [year.low for year in years] == [12 * STEADY_MW, 0]
-    assert years[1].high > 24 * RATED_MW
+    # From 12:00 to the last reading, 1:45 after the end, it could have been 8.4 MW, and no time is counted twice.
+    assert years[1].high == pytest.approx((12 + 24 + 1.75) * 8.4, abs=0.001)
     assert finding.interval.end_ms >= END_MS
+
+
+@pytest.fixture
+def closed_by_a_gap(measured):
+    """1 January by a counter that begins at 8:00, stands still from 12:00 to 14:00 and is then read up to some hour.
+
+    The next reading but those is at 19:00 of the day after, more than a day later, and one more at 19:15.
+    """
+    morning_ms, noon_ms, two_ms = (NEW_YEAR_MS + 4 * hour * QUARTER_MS for hour in (8, 12, 14))
+    behind = [END_MS + quarter * QUARTER_MS for quarter in (76, 77)]
+
+    def measure(until_ms):
+        slots = [*range(morning_ms, until_ms + 1, QUARTER_MS), *behind]
+        values = {slot: (slot - morning_ms) // QUARTER_MS * (MW // 4) for slot in slots}
+        counter = {slot: 10_000 * MW + value for slot, value in stuck(values, noon_ms, two_ms).items()}
+        years, found = measured(counter, dict.fromkeys(range(morning_ms, until_ms + 1, QUARTER_MS), MW))
+        assert found != []
+        return years[1]
+
+    return measure, two_ms
+
+
+def test_the_reading_that_ended_a_frozen_stretch_needs_none_within_a_day_to_confirm_it(closed_by_a_gap):
+    measure, two_ms = closed_by_a_gap
+    year = measure(two_ms)
+    # Up to 12:00 4 MWh; what was possible before 8:00 and while it stood still, 10 h x 8.4 MW; and what the counter
+    # shows from 14:00 to 19:00 of the next day, 29 MWh.
+    assert year.low == 4
+    assert year.high == pytest.approx(4 + 84 + 29, abs=0.001)
+
+
+def test_a_reading_some_time_after_a_frozen_stretch_needs_one_as_any_other_does(closed_by_a_gap):
+    measure, two_ms = closed_by_a_gap
+    year = measure(two_ms + 16 * QUARTER_MS)
+    # 18:00 is not confirmed and 17:45 is: from 14:00 on 3.75 MWh more, and behind it 6.25 h of what was possible.
+    assert year.low == 4 + 3.75
+    assert year.high == pytest.approx(4 + 3.75 + (10 + 6.25) * 8.4, abs=0.001)

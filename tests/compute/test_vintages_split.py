@@ -23,7 +23,7 @@ DAY = 24 * 4  # slots a day
 TOLERANCE_MS = 5_000
 
 
-def timeline_of(slots, *, late_ms=None, values=None, resettable=False):
+def timeline_of(slots, *, late_ms=None, values=None, resettable=False, nonvolatile_ms=0):
     time_ms = np.array(slots, np.int64)
     answer_ms = time_ms + np.array([(late_ms or {}).get(slot, 20) for slot in slots], np.int64)
     value = np.array([(values or {}).get(slot, 10_000 + (slot - NEW_YEAR_MS) // MINUTE_MS) for slot in slots], np.int64)
@@ -38,6 +38,8 @@ def timeline_of(slots, *, late_ms=None, values=None, resettable=False):
         np.ones(size, np.uint8),
         0,
         resettable,
+        nonvolatile_ms,
+        QUARTER_MS if nonvolatile_ms else 0,
     )
     law = law_of(readings, RATE, cuts_of(VINTAGES, TOLERANCE_MS))
     return segment_of(readings, law), law
@@ -145,6 +147,44 @@ def test_the_amount_across_the_end_counts_only_when_the_reading_behind_it_is_con
     # 24:15 is there and nothing confirms it: the last quarter of an hour is in doubt, 15 × 1.05 = 15 and one step.
     assert amounts(timeline)[1] == Pair(1_425, 1_425 + 16)
     assert codes_of(timeline)[1] == ["period-closing-unproved"]
+
+
+def test_a_reading_a_day_later_does_not_confirm_the_one_behind_the_end():
+    end_ms = VINTAGES[1].interval.end_ms
+    slots = [slot for slot in all_slots(after=1) if slot != end_ms]
+    # 24:15 is there, and what follows it comes a quarter of an hour too late.
+    timeline = timeline_of([*slots, slots[-1] + (DAY + 1) * QUARTER_MS])
+    assert amounts(timeline)[1] == Pair(1_425, 1_425 + 16)
+    assert codes_of(timeline)[1] == ["period-closing-unproved"]
+
+
+def test_a_reading_confirms_although_something_may_not_have_been_saved_before_it():
+    end_ms = VINTAGES[1].interval.end_ms
+    slots = [*all_slots(after=0), end_ms + 2 * QUARTER_MS]
+    assert amounts(timeline_of(slots, nonvolatile_ms=MINUTE_MS))[1] == Pair(1_440, 1_440)
+
+
+def test_where_the_last_reading_is_lower_and_no_pair_lies_before_its_neighbour_nothing_is_confirmed():
+    end_ms = VINTAGES[1].interval.end_ms
+    around = [end_ms - QUARTER_MS, end_ms, end_ms + QUARTER_MS]
+    timeline = timeline_of(around, values={around[-1]: 5})
+    assert amounts(timeline) == [Pair(0, 1_513), Pair(0, 1_513)]
+    assert codes_of(timeline) == [["no-confirmed-reading"], ["no-confirmed-reading"]]
+
+
+def test_a_first_reading_at_the_end_closes_the_period_and_leaves_all_of_it_to_the_opening():
+    end_ms = VINTAGES[1].interval.end_ms
+    timeline = timeline_of([end_ms, end_ms + QUARTER_MS])
+    assert amounts(timeline) == [Pair(0, 1_513), Pair(0, 1_513)]
+    assert codes_of(timeline) == [["period-opening-unproved"], ["period-opening-unproved"]]
+
+
+def test_what_begins_with_an_answer_behind_the_end_is_in_doubt_once_whatever_was_answered_before_it():
+    end_ms = VINTAGES[1].interval.end_ms
+    slots = [end_ms - 2 * QUARTER_MS, end_ms - QUARTER_MS]
+    timeline = timeline_of(slots, late_ms={slots[0]: 2 * QUARTER_MS + MINUTE_MS})
+    assert amounts(timeline) == [Pair(0, 1_513), Pair(0, 1_513)]
+    assert codes_of(timeline) == [["no-confirmed-reading"], ["no-confirmed-reading"]]
 
 
 def test_where_nothing_needs_confirmation_the_last_reading_closes_and_the_rest_is_in_doubt():
