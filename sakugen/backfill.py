@@ -17,6 +17,7 @@ from gateway.birth import birth_body
 from gateway.bounds import Bounds
 from gateway.columns import Column, decode_columns
 from gateway.config import GatewaySettings
+from gateway.errors import OutboxFullError
 from gateway.keeper import Keeper
 from gateway.layout import lay_out
 from gateway.outbox import SEAL_BYTES, Outbox
@@ -130,7 +131,7 @@ async def _fill(
         clock.at_ms = part.end_ms
         columns = [found for source in sources if (found := source.readings(part)) is not None]
         if columns:
-            await keeper.do(keeper.outbox.append, columns)
+            await _append(columns, keeper, uplink)
             uplink.wake()
             records += 1
             slots += sum(len(each.slots) for each in columns)
@@ -139,6 +140,16 @@ async def _fill(
         if records % _LOOK_EVERY == 0:
             await _until_at_most(_MOST_WAITING, keeper, uplink)
     return Filled(slots, readings, records)
+
+
+async def _append(columns: Sequence[GroupReadings], keeper: Keeper, uplink: Uplink) -> None:
+    try:
+        await keeper.do(keeper.outbox.append, columns)
+    except OutboxFullError:
+        # Nothing is given up to make space: once all is acknowledged there are only copies.
+        await _until_at_most(0, keeper, uplink)
+        await keeper.do(keeper.outbox.make_space)
+        await keeper.do(keeper.outbox.append, columns)
 
 
 def _stretches(sources: Sequence["_Source"], interval: Interval) -> Iterator[Interval]:

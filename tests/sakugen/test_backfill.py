@@ -48,16 +48,26 @@ def layout(tmp_path, broker, free_port):
 
 
 @pytest.fixture
-def ingest(layout):
-    """The real ingest in a thread."""
-    stop = threading.Event()
-    settings = load_toml(layout.config("ingest"), IngestSettings)
-    thread = threading.Thread(target=run_ingest, args=(settings, stop))
-    thread.start()
-    yield JournalReader(layout.journal)
+def start_ingest(layout):
+    """The real ingest in a thread, from when it is called on."""
+    stop, threads = threading.Event(), []
+
+    def start():
+        settings = load_toml(layout.config("ingest"), IngestSettings)
+        threads.append(threading.Thread(target=run_ingest, args=(settings, stop)))
+        threads[-1].start()
+        return JournalReader(layout.journal)
+
+    yield start
     stop.set()
-    thread.join(20)
-    assert not thread.is_alive()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def ingest(start_ingest):
+    return start_ingest()
 
 
 def settings_of(layout, project=PROJECT):
@@ -83,9 +93,30 @@ def test_every_due_slot_of_a_day_is_journalled_with_what_the_meters_show_at_its_
         assert series.value.tolist() == [int(wh // 100) * 100_000 for wh in shown_wh]
 
 
+def read_each_minute(layout):
+    path = layout.config("gateway-demo-solar")
+    path.write_text(re.sub(r"interval_s = \d+", "interval_s = 60", path.read_text()))
+
+
+def test_a_full_outbox_waits_for_ingest_and_lets_copies_go_but_gives_up_nothing(layout, start_ingest):
+    read_each_minute(layout)
+    gateway, simulators = settings_of(layout, "demo-solar")
+    small = gateway.model_copy(update={"max_bytes": 1_000_000})
+    days = Interval(DAY.start_ms, DAY.end_ms + 4 * DAY_MS)
+    ingest = []
+
+    def begin_when_it_is_nearly_full(at_ms):
+        if not ingest and at_ms > DAY.end_ms + DAY_MS:
+            ingest.append(start_ingest())
+
+    filled = asyncio.run(backfill(small, simulators, days, begin_when_it_is_nearly_full))
+    journalled = list(ingest[0].records("demo-solar", days.start_ms, days.end_ms))
+    assert [each.kind for each in journalled] == ["birth", *["readings"] * filled.records]
+    assert sum(len(each.data) for each in journalled) > small.max_bytes
+
+
 def test_a_record_takes_no_more_bytes_than_the_gateway_puts_in_one_and_no_more_than_a_day(layout, ingest):
-    minutely = layout.config("gateway-demo-solar")
-    minutely.write_text(re.sub(r"interval_s = \d+", "interval_s = 60", minutely.read_text()))
+    read_each_minute(layout)
     asyncio.run(backfill(*settings_of(layout, "demo-solar"), DAY))
     sizes = [len(each.data) for each in ingest.records("demo-solar", DAY.start_ms, DAY.end_ms) if each.kind != "birth"]
     assert SEAL_BYTES / 4 < max(sizes) <= SEAL_BYTES
