@@ -71,13 +71,25 @@ def test_under_a_fault_what_is_shown_differs_from_what_is_true(plant, clock):
     assert after.shown == pytest.approx(10 * after.true)
 
 
-def test_other_scale_factors_change_the_words_and_not_what_they_say(tmp_path, clock):
+@pytest.fixture
+def bench(tmp_path, clock):
+    """Every device there is, with faults that a test adds to `bench.devices.faults`."""
     site = build_site("bench", "1", NOON_MS - 86_400_000)
-    board = FaultBoard([Fault.model_validate({"kind": "scale", "start": "2025-12-28T00:00:00Z"})])
     with Ledger(tmp_path / "bench.sqlite") as ledger:
-        devices = Devices(("demo", "desk"), site.instruments, clock, ledger, board)
-        served = Served(PlantSettings(plant="bench", project="demo", site="desk"), devices, "127.0.0.1:15020")
-        exported = value(look(served, clock, device="sunspec-103"), "energy_export_total_wh")
+        devices = Devices(("demo", "desk"), site.instruments, clock, ledger, FaultBoard())
+        yield Served(PlantSettings(plant="bench", project="demo", site="desk"), devices, "127.0.0.1:15020")
+
+
+def test_of_a_step_back_it_is_told_how_much_it_takes_only_where_the_device_does_not_say(bench, clock):
+    bench.devices.faults.add(Fault.model_validate({"kind": "step-back", "start": "2025-12-28T00:00:00Z"}))
+    (known,) = look(bench, clock, device="janitza-umg96rm").devices
+    (unknown,) = look(bench, clock, device="janitza-b23").devices
+    assert [each.faults[0].amount for each in (known, unknown)] == [None, 600]
+
+
+def test_other_scale_factors_change_the_words_and_not_what_they_say(bench, clock):
+    bench.devices.faults.add(Fault.model_validate({"kind": "scale", "start": "2025-12-28T00:00:00Z"}))
+    exported = value(look(bench, clock, device="sunspec-103"), "energy_export_total_wh")
     assert exported.shown == pytest.approx(exported.true, abs=10)
     assert int(exported.words.replace(" ", ""), 16) == exported.shown / 10
 
@@ -149,6 +161,16 @@ def test_a_rate_is_of_the_last_ten_to_twenty_seconds_and_never_of_less_than_one(
         assert rate.per_second(at_ms) == pytest.approx(10, rel=0.15) or at_ms < 1000
     assert rate.per_second(35_000) < 10
     assert rate.per_second(60_000) == 0
+
+
+def test_what_happened_more_than_twenty_seconds_ago_is_in_no_rate():
+    rate = Rate(0)
+    for at_ms in range(10):
+        rate.note(at_ms)
+    assert rate.per_second(15_000) > 0
+    again = Rate(0)
+    again.note(0)
+    assert again.per_second(20_000) == 0
 
 
 def test_looking_changes_nothing_that_is_served_and_nothing_in_the_ledger(settings_in, running):
