@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 
 from compute.intervals import QUANTA_DIVISORS, Ints
-from compute.project import MeterSettings, PointSettings, ProjectSettings
+from compute.project import MeterSettings
 from compute.rulesets import Ruleset
 from compute.sources import poll_interval_ms
 from ingest.store.series import Series
@@ -53,19 +53,27 @@ class PowerLaw:
 
 
 def power_law(
-    project: ProjectSettings, point: PointSettings, counter: str, power: Series, rules: Ruleset
+    counter: str, power: Series, rated_w: Fraction, meters: tuple[MeterSettings, ...], rules: Ruleset
 ) -> PowerLaw | None:
-    """Say what holds of the power that should move a counter; None when no rule asks or nothing can be said."""
-    if rules.frozen is None or point.rated_power_w is None or counter not in POWERS:
+    """Say what holds of the power that should move a counter; None when no rule asks.
+
+    Args:
+        counter: one of `POWERS`.
+        power: what moves it; only what it was read with is looked at.
+        rated_w: the rated power of the point [W].
+        meters: of the point.
+        rules: the ruleset.
+    """
+    if rules.frozen is None:
         return None
-    rated_mw = Fraction(point.rated_power_w) * 1000
+    rated_mw = rated_w * 1000
     return PowerLaw(
         interval_ms=poll_interval_ms(power),
         divisor=QUANTA_DIVISORS[measurand(counter).quantum],
-        least_mw=max(1, ceil(rated_mw * rules.frozen.least_power)),
+        least_mw=ceil(rated_mw * rules.frozen.least_power),
         most_mw=min(floor(rated_mw * rules.rated_margin), _MOST_MW),
         direction=POWERS[counter][1],
-        meters=tuple(project.meters_of(point.id)),
+        meters=meters,
     )
 
 

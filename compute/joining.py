@@ -48,7 +48,7 @@ def joined(segments: list[Segment], law: Law) -> Segment:
 
 
 def _beside_nothing(left: Segment, right: Segment, law: Law) -> Segment:
-    # One of the two has rows of which none counts.
+    # Of the rows of one of the two none counts, or of both.
     crossing = int(left.ends[at.S_KEY] != right.ends[at.S_OPEN_KEY])
     if left.ends[at.S_HAS]:
         ends = left.ends.copy()
@@ -58,7 +58,7 @@ def _beside_nothing(left: Segment, right: Segment, law: Law) -> Segment:
         ends = right.ends.copy()
         place = at.S_HEAD_CHANGED if right.ends[at.S_HAS] else at.S_CHANGED
         ends[place] |= crossing | left.ends[at.S_CHANGED]
-        ends[at.S_HEAD_SKIPPED if right.ends[at.S_HAS] else at.S_SKIPPED] = 1
+        ends[at.S_HEAD_SKIPPED] = right.ends[at.S_HAS]
         ends[at.S_OPEN_KEY] = left.ends[at.S_OPEN_KEY]
         flows = [_flow(left.flows[0], right.flows[0], law), *right.flows[1:]]
     ends[at.S_KEY] = right.ends[at.S_KEY]
@@ -102,7 +102,7 @@ class _Cut:
     def joined(self) -> Segment:
         bridge = self._bridge()
         said = bridge[at.CODE] <= codes.LAST_POSSIBLE and bridge[at.EARLIER_VALUE] == bridge[at.LATER_VALUE]
-        if self._law.is_counter and self._law.still_ms:
+        if self._law.still_ms:
             self._stand_still(is_still=bool(said), says=bool(bridge[at.CODE] <= codes.LAST_POSSIBLE))
         tail, head = self._edge(self._left, at.S_TAIL), self._edge(self._right, at.S_HEAD)
         if tail is not None:
@@ -195,7 +195,7 @@ class _Cut:
     def _stand_still(self, *, is_still: bool, says: bool) -> None:
         left, right = _run(self._left, at.S_TAIL_RUN, at.S_LAST), _run(self._right, at.S_HEAD_RUN, at.S_FIRST)
         left_is_whole = left[at.RUN_FROM + at.SLOT] == self._left.ends[at.S_FIRST + at.SLOT]
-        right_is_whole = not right[at.RUN_ENDED] and right[at.RUN_TO + at.SLOT] == self._right.ends[at.S_LAST + at.SLOT]
+        right_is_whole = not right[at.RUN_ENDED]
         flows_left, flows_right = self._left.flows, self._right.flows
         self._ends[at.S_TAIL_RUN :] = self._right.ends[at.S_TAIL_RUN :]
         if not is_still:
@@ -240,9 +240,7 @@ def _stood(run: Ints) -> bool:
 def is_frozen(run: Ints, flowed: Ints, law: Law) -> bool:
     """Say whether a still stretch lasted long enough, and two steps at least are missing in it."""
     stood_ms = int(run[at.RUN_TO + at.SLOT] - run[at.RUN_FROM + at.SLOT])
-    if law.power is None or not stood_ms >= law.still_ms > 0:
-        return False
-    return bool(flowed[at.FLOW_ENERGY] >= 2 * run[at.RUN_STEP])
+    return bool(stood_ms >= law.still_ms and flowed[at.FLOW_ENERGY] >= 2 * run[at.RUN_STEP])
 
 
 def settled(segment: Segment, law: Law) -> Segment:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from compute import layout as at
 from compute.arrays import Columns, Ints, Tables
+from compute.errors import ProjectError
 from compute.frozen import PowerLaw, power_law, sign_of
 from compute.intervals import Rate, rate_of
 from compute.project import MeterSettings, PointSettings, ProjectSettings
@@ -112,12 +113,14 @@ def counter_law(
         cuts: where amounts must be divisible.
 
     Raises:
-        ProjectError: when the rating does not bound what is measured.
+        ProjectError: when there is no rating, or it does not bound what is measured.
     """
+    if point.rated_power_w is None:
+        raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
     registers = tuple(dict.fromkeys(bound.register for bound in series.bindings))
     lost_s = max((register.nonvolatile_s or 0 for register in registers), default=0) if rules.supply_loss else 0
-    rated = Fraction(point.rated_power_w or 0)
-    moved_by = None if power is None else power_law(project, point, series.measurand, power, rules)
+    rated, meters = Fraction(point.rated_power_w), tuple(project.meters_of(point.id))
+    moved_by = None if power is None else power_law(series.measurand, power, rated, meters, rules)
     return Law(
         cuts,
         rate_of(series.measurand, rated, rules.rated_margin),
@@ -127,7 +130,7 @@ def counter_law(
         resettable=any(register.reset_source is None for register in registers),
         nonvolatile_ms=1000 * lost_s,
         registers=registers,
-        meters=tuple(project.meters_of(point.id)),
+        meters=meters,
         still_ms=0 if moved_by is None or rules.frozen is None else rules.frozen.least_ms,
         power=moved_by,
     )

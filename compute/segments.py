@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from compute import layout as at
 from compute.arrays import Ints
 from compute.errors import AmountOverflowError
-from compute.pairs import Pair
 from metering.interval import Interval
 
 NOWHERE = at.NOWHERE
@@ -213,7 +212,7 @@ EMPTY = Segment()
 """No readings at all: joined to a segment it changes nothing."""
 
 
-def touching_hours(segment: Segment, span: Interval, interval_ms: int = 0) -> NDArray[np.bool_]:
+def touching_hours(segment: Segment, span: Interval, interval_ms: int) -> NDArray[np.bool_]:
     """The rows of hours that hold every pair that touches a span of time.
 
     Args:
@@ -223,23 +222,12 @@ def touching_hours(segment: Segment, span: Interval, interval_ms: int = 0) -> ND
     """
     hours, marks = segment.hours, segment.marks
     # A pair lies in the hour of its later reading: of a mark, which may be long, or of the first reading behind.
-    begun = marks.later_ms[(marks.earlier_ms < span.end_ms) & (marks.later_ms > span.start_ms)]
-    last_ms = max(span.end_ms, int(np.max(begun, initial=span.end_ms)))
+    last_ms = np.max(marks.later_ms[marks.earlier_ms < span.end_ms], initial=span.end_ms)
+    rows = (hours.start_ms < last_ms) & (hours.start_ms + at.HOUR_MS > span.start_ms)
     behind = hours.start_ms[hours.start_ms >= span.end_ms]
-    if len(behind) and (interval_ms == 0 or span.end_ms % interval_ms):
-        last_ms = max(last_ms, int(behind[0]) + 1)
-    return np.asarray((hours.start_ms < last_ms) & (hours.start_ms + at.HOUR_MS > span.start_ms), np.bool_)
-
-
-def touching(segment: Segment, span: Interval) -> Pair:
-    """The sum of every pair that touches a span of time; whole hours, so never less than what the span holds [quanta].
-
-    Args:
-        segment: of one parameter.
-        span: the time.
-    """
-    rows = touching_hours(segment, span)
-    return Pair(exact_sum(segment.hours.low[rows]), exact_sum(segment.hours.high[rows]))
+    if len(behind) and span.end_ms % interval_ms:
+        rows |= hours.start_ms == behind[0]
+    return rows
 
 
 def merged(tables: Sequence[Ints]) -> Hours:
@@ -254,8 +242,6 @@ def merged(tables: Sequence[Ints]) -> Hours:
     rows = np.concatenate(tables)
     order = np.lexsort((rows[:, at.PART], rows[:, at.START_MS]))
     rows = rows[order]
-    if len(rows) == 0:
-        return Hours()
     new = np.any(np.diff(rows[:, : at.HOUR_LOW], axis=0, prepend=rows[:1, : at.HOUR_LOW] - 1) != 0, axis=1)
     starts = np.flatnonzero(new)
     if np.any(np.add.reduceat(rows[:, at.HOUR_HIGH].astype(np.float64), starts) >= _MOST):

@@ -85,8 +85,6 @@ def law_of(task: Task, spec: Monitored, series: tuple[Series, ...], point: Point
         ProjectError: when the point lacks a rating.
     """
     if spec.kind == "counter":
-        if point.rated_power_w is None:
-            raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
         power = _power(task, series[0])
         return counter_law(task.project, point, series[0], power if power.bindings else None, task.rules, cuts)
     law = Law(cuts, interval_ms=max(poll_interval_ms(one) for one in series))

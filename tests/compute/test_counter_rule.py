@@ -9,8 +9,11 @@ from computekit.pairs import counter_pairs, law_of, segment_of
 from compute import codes
 from compute.errors import AmountOverflowError, ProjectError
 from compute.intervals import CounterReadings, Rate, rate_of
-from compute.law import Cuts
+from compute.law import Cuts, counter_law
+from compute.project import parse_project
+from compute.rulesets import ruleset
 from compute.segments import exact_sum
+from ingest.store.series import empty_series
 
 RATE = Rate(105, 100)  # quanta per ms: 1.05 a ms
 SECOND_MS = 1_000
@@ -120,6 +123,14 @@ def test_the_rate_of_heat_is_in_joules():
 def test_a_measurand_that_no_power_bounds_is_refused():
     with pytest.raises(ProjectError, match="volume_total_m3 is not bounded"):
         rate_of("volume_total_m3", Fraction(1), Fraction(1))
+
+
+def test_a_counter_at_a_point_without_a_rating_is_refused(project_texts):
+    project = parse_project(project_texts["solar-pv"]())
+    point = project.point[0].model_copy(update={"rated_power_w": None})
+    series = empty_series("bus", "energy_export_total_wh")
+    with pytest.raises(ProjectError, match="point 'bus' has no rated_power_w, so its amounts have no upper bound"):
+        counter_law(project, point, series, None, ruleset(), Cuts(0))
 
 
 def test_sums_beyond_int64_are_exact():

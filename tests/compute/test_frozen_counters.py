@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from compute.engine import compute
+from compute.frozen import sign_of
 from compute.project import parse_project
 from compute.rulesets import ruleset
 from compute.vintages import midnight_ms
@@ -95,6 +96,19 @@ def test_power_that_flows_into_the_site_moves_the_import_and_not_the_export(meas
     assert measured(stuck(counting()), steady_power(), orientation="import-positive")[1] == []
     assert measured(stuck(counting()), steady_power(-STEADY_MW), orientation="import-positive")[1] != []
     assert measured(stuck(counting()), steady_power(), name=IMPORT, orientation="import-positive")[1] != []
+
+
+@pytest.mark.parametrize(
+    ("orientation", "direction", "sign"),
+    [
+        ("export-positive", "export-positive", 1),
+        ("import-positive", "export-positive", -1),
+        (None, "export-positive", 0),
+        (None, None, 1),
+    ],
+)
+def test_a_power_counts_once_whatever_its_sign_and_one_that_has_none_moves_the_counter(orientation, direction, sign):
+    assert sign_of(orientation, direction) == sign
 
 
 def test_less_than_an_hour_is_within_what_a_meter_takes_to_count_on(measured):

@@ -28,4 +28,6 @@ def test_a_pair_is_scaled_by_anything_that_is_not_negative():
 )
 def test_where_the_sign_is_not_known_the_corner_names_the_end_that_credits_less(heat, better, end):
     factors = FACTORS if better else FACTORS | {"eta_PJ": Fraction(1, 4)}
-    assert bounds(methodology("heat-only-boiler", "1.0"), {"Q": heat}, factors).credited.ends == {"Q": end}
+    found = bounds(methodology("heat-only-boiler", "1.0"), {"Q": heat}, factors)
+    assert found.credited.ends == {"Q": end}
+    assert [corner.ends["Q"] for corner in found.tried] == (["low"] if heat.exact else ["low", "high"])

@@ -10,16 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compute import codes
+from compute import layout as at
+from compute.errors import AmountOverflowError
 from compute.frozen import PowerLaw
 from compute.intervals import CounterReadings, Rate
-from compute.joining import join, joined, settled
+from compute.joining import is_frozen, join, joined, settled
 from compute.law import Cuts, Law, counter_law
 from compute.measured import counter_segment, sample_segment
-from compute.pairs import Pair
 from compute.project import parse_project
 from compute.rulesets import ruleset
-from compute.segments import EMPTY, Marks, touching
-from metering.interval import Interval
+from compute.segments import EMPTY, NOWHERE, Marks
 from metering.quality import Quality
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
@@ -86,7 +86,10 @@ def histories(draw):
 
 def cut(series, start, end):
     """The rows of a stretch of time."""
-    rows = (series.time_ms >= start) & (series.time_ms < end)
+    return rows_of(series, (series.time_ms >= start) & (series.time_ms < end))
+
+
+def rows_of(series, rows):
     columns = ("time_ms", "value", "quality", "sent_ms", "received_ms", "synced", "binding")
     return replace(series, **{name: getattr(series, name)[rows] for name in columns}, raw_text=("",) * int(rows.sum()))
 
@@ -131,6 +134,39 @@ def test_a_counter_that_stands_still_across_a_cut_is_frozen_as_one_stretch(site)
     assert (marks.earlier_ms[0], marks.later_ms[0]) == (START_MS + 60 * MINUTE_MS, START_MS + 171 * MINUTE_MS)
     span_ms = 111 * MINUTE_MS + 15
     assert (marks.low[0], marks.high[0]) == (0, 8_300_000_000 * 105 * span_ms // 100 // HOUR_MS + 1)
+    assert (marks.previous_ms[0], marks.previous_value[0]) == (NOWHERE, 0)
+
+
+@pytest.mark.parametrize("minute", [59, 60, 61, 90, 110, 111, 115, 120, 121])
+def test_a_still_stretch_is_the_same_whether_the_cut_is_before_in_or_behind_it_or_in_the_gap_that_ends_it(site, minute):
+    # It moves up to 1:00, stands still to 1:50, is not read for ten minutes, and goes on from 2:00.
+    project, counter, power = site
+    passed = np.arange(240)
+    value = 10**12 + (np.minimum(passed, 60) + np.maximum(passed - 110, 0)) * (MW // 60)
+    read = (passed <= 110) | (passed >= 120)
+    counter, power = replace(counter, value=value), replace(power, value=np.full(240, MW))
+    law = counter_law(project, project.point[0], counter, power, ruleset(), Cuts(START_MS, (), 5_000))
+    law = replace(law, still_ms=20 * MINUTE_MS)
+    counter = rows_of(counter, read)
+    whole = counter_segment(counter, law, power)
+    places = START_MS, START_MS + minute * MINUTE_MS, START_MS + 4 * HOUR_MS
+    parts = [counter_segment(cut(counter, *part), law, cut(power, *part)) for part in pairwise(places)]
+    assert bits(joined(parts, law)) == bits(whole)
+    (mark,) = settled(joined(parts, law), law).marks.table
+    ends = START_MS + 60 * MINUTE_MS, START_MS + 120 * MINUTE_MS
+    assert (mark[at.CODE], mark[at.EARLIER_SLOT], mark[at.LATER_SLOT]) == (codes.FROZEN, *ends)
+
+
+@pytest.mark.parametrize(
+    ("stood_ms", "energy", "frozen"),
+    [(HOUR_MS, 1_000, True), (HOUR_MS - 1, 1_000, False), (HOUR_MS, 999, False)],
+)
+def test_a_stretch_is_frozen_when_it_lasted_and_two_of_its_steps_are_missing(stood_ms, energy, frozen):
+    run, flowed = np.zeros(at.RUN_COLUMNS, np.int64), np.zeros(at.FLOW_COLUMNS, np.int64)
+    run[at.RUN_FROM + at.SLOT], run[at.RUN_TO + at.SLOT] = START_MS, START_MS + stood_ms
+    run[at.RUN_STEP], flowed[at.FLOW_ENERGY] = 500, energy
+    power = PowerLaw(MINUTE_MS, HOUR_MS * 1_000, 1, 10**9, None, ())
+    assert is_frozen(run, flowed, Law(Cuts(0), RATE, still_ms=HOUR_MS, power=power)) is frozen
 
 
 def test_an_hour_is_the_same_whether_the_counter_was_frozen_in_it_or_not_at_both_its_ends(site):
@@ -203,8 +239,17 @@ def test_a_cut_beside_an_impossible_step_widens_what_a_loss_of_supply_had_left_o
     law = law_of(whole, RATE, Cuts(0))
     left = segment_of(readings_of([0, 2_000], [50_000, 51_000], **more), law)
     right = segment_of(readings_of([3_000], [0], **more), law)
-    assert touching(left, Interval(0, HOUR_MS)) == Pair(1_000, 2_101)
-    assert touching(join(left, right, law), Interval(0, HOUR_MS)) == Pair(0, 2_101 + 1_051)
+    assert left.hours.table.tolist() == [[0, 0, 1_000, 2_101, 2]]
+    assert join(left, right, law).hours.table.tolist() == [[0, 0, 0, 2_101 + 1_051, 3]]
+
+
+def test_an_amount_across_a_cut_that_int64_cannot_hold_names_the_rating():
+    # 2^60 quanta a ms for a second are more than 2^63.
+    parts = [readings_of([second], [9_000]) for second in (0, 1_000)]
+    law = law_of(parts[0], Rate(2**60, 1), Cuts(0))
+    left, right = (segment_of(part, law) for part in parts)
+    with pytest.raises(AmountOverflowError, match="between two readings is more than int64 holds; check rated_power_w"):
+        join(left, right, law)
 
 
 def test_only_a_pair_that_is_not_simply_exact_is_kept_or_one_at_an_edge():

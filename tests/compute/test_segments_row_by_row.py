@@ -5,6 +5,7 @@ Rows that do not count, of another meter or without a power are stretches of not
 
 from dataclasses import replace
 from functools import reduce
+from itertools import product
 
 import numpy as np
 import pytest
@@ -45,14 +46,24 @@ def site(project_texts, make_evidence, shown):
     return parse_project(project_texts["solar-pv"]()), counter, own.series("bus", POWER)
 
 
+@pytest.fixture(scope="module")
+def registers(site, make_evidence, shown):
+    """The same, but both the counter's registers are of the meter that counts."""
+    project, counter, power = site
+    slots = [START_MS + place * MINUTE_MS for place in range(SIZE)]
+    part = shown("bus", EXPORT, dict.fromkeys(slots, 0), interval_ms=MINUTE_MS, scale="0.002")
+    other = make_evidence([part]).series("bus", EXPORT)
+    return project, replace(counter, bindings=(counter.bindings[0], *other.bindings)), power
+
+
 def bits(segment):
     arrays = segment.hours.table, segment.marks.table, segment.ends, segment.frozen, segment.flows
     return [array.tolist() for array in arrays]
 
 
-def row(series, place):
-    columns = {name: getattr(series, name)[place : place + 1] for name in COLUMNS}
-    return replace(series, **columns, raw_text=series.raw_text[place : place + 1])
+def rows(series, places):
+    columns = {name: getattr(series, name)[places] for name in COLUMNS}
+    return replace(series, **columns, raw_text=("",) * len(places))
 
 
 def column(source):
@@ -86,12 +97,35 @@ def test_rows_joined_one_by_one_from_either_end_or_from_the_middle_are_the_whole
     law = counter_law(project, project.point[0], counter, flow, ruleset(), Cuts(START_MS, edges, 5_000))
     law = replace(law, still_ms=3 * MINUTE_MS)
     whole = counter_segment(counter, law, flow)
-    rows = [counter_segment(row(counter, place), law, row(flow, place)) for place in range(SIZE)]
+    parts = [counter_segment(rows(counter, [place]), law, rows(flow, [place])) for place in range(SIZE)]
 
     def forward(parts):
         return reduce(lambda left, right: join(left, right, law), parts, EMPTY)
 
-    backward = reduce(lambda right, left: join(left, right, law), reversed(rows), EMPTY)
-    for made in (forward(rows), backward, join(forward(rows[:seam]), forward(rows[seam:]), law), joined(rows, law)):
+    backward = reduce(lambda right, left: join(left, right, law), reversed(parts), EMPTY)
+    for made in (forward(parts), backward, join(forward(parts[:seam]), forward(parts[seam:]), law), joined(parts, law)):
         assert bits(made) == bits(whole)
     assert bits(settled(backward, law)) == bits(settled(whole, law))
+
+
+@pytest.mark.parametrize("moves", [False, True])
+def test_three_rows_of_either_register_silent_or_not_there_are_the_same_joined_from_either_end(registers, moves):
+    project, counter, power = registers
+    power = rows(replace(power, value=np.full(SIZE, MW)), range(3))
+    # Hours begin at a local midnight; some zones are 45 minutes off. Two missed slots are no gap, so only a row that
+    # does not count tells that one was missed.
+    cuts = Cuts(START_MS - 45 * MINUTE_MS)
+    law = counter_law(project, project.point[0], counter, None if moves else power, ruleset(), cuts)
+    law = replace(law, still_ms=0 if moves else MINUTE_MS, interval_ms=2 * MINUTE_MS)
+    counter = rows(replace(counter, value=10**12 + np.arange(SIZE) * int(moves)), range(3))
+    for there in product([True, False], repeat=3):
+        for silent, binding in product(product([0, 1], repeat=3), repeat=2):
+            quality = np.where(np.array(silent) == 1, Quality.NO_ANSWER, Quality.OK).astype(np.uint8)
+            told = replace(counter, quality=quality, binding=np.array(binding, np.int32))
+            whole = counter_segment(rows(told, np.flatnonzero(there)), law, power)
+            first, second, third = (
+                counter_segment(rows(told, [place] if there[place] else []), law, rows(power, [place]))
+                for place in range(3)
+            )
+            assert bits(join(join(first, second, law), third, law)) == bits(whole), (there, silent, binding)
+            assert bits(join(first, join(second, third, law), law)) == bits(whole), (there, silent, binding)

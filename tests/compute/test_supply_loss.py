@@ -9,12 +9,16 @@ from computekit.pairs import counter_pairs
 
 from compute import codes
 from compute.intervals import CounterReadings, Rate
+from compute.law import Cuts, counter_law
 from compute.project import parse_project
+from compute.rulesets import ruleset
 from compute.sources import counter_readings
 
 RATE = Rate(105, 100)  # quanta per ms
 SECOND_MS = 1_000
 NOT_SAVED = 5_251
+EXPORT = "energy_export_total_wh"
+RULESETS = "sakugen-rules/1", "sakugen-rules/2"
 
 
 def pairs_of(*readings, nonvolatile_ms=5 * SECOND_MS, interval_ms=SECOND_MS, modulus=0, resettable=False):
@@ -73,8 +77,15 @@ def test_a_small_step_back_is_no_rollover_although_the_modulus_would_allow_it():
 
 def test_the_map_says_how_much_time_is_lost_and_the_ruleset_whether_it_counts(project_texts, make_evidence, shown):
     project = parse_project(project_texts["solar-pv"]())
-    part = shown("bus", "energy_export_total_wh", {0: 1, 900_000: 2}, nonvolatile_s=300)
-    series = make_evidence([part]).series("bus", "energy_export_total_wh")
+    part = shown("bus", EXPORT, {0: 1, 900_000: 2}, nonvolatile_s=300)
+    series = make_evidence([part]).series("bus", EXPORT)
     asked, not_asked = counter_readings(project, series, supply_loss=True), counter_readings(project, series)
     assert (asked.nonvolatile_ms, asked.interval_ms) == (300_000, 900_000)
     assert not_asked.nonvolatile_ms == 0
+
+
+def test_the_first_ruleset_does_not_ask_what_a_counter_loses(project_texts, make_evidence, shown):
+    project = parse_project(project_texts["solar-pv"]())
+    series = make_evidence([shown("bus", EXPORT, {0: 1, 900_000: 2}, nonvolatile_s=300)]).series("bus", EXPORT)
+    laws = (counter_law(project, project.point[0], series, None, ruleset(name), Cuts(0)) for name in RULESETS)
+    assert [law.nonvolatile_ms for law in laws] == [0, 300_000]
