@@ -1,5 +1,7 @@
 """The lines that simulated devices answer on, read by other people's masters: pymodbus, and mbpoll in `make real`."""
 
+import asyncio
+import os
 import ssl
 import subprocess
 import time
@@ -9,7 +11,9 @@ from pymodbus import FramerType, ModbusException
 from pymodbus.client import ModbusSerialClient, ModbusTcpClient, ModbusTlsClient
 
 from simulators.config import DEMONSTRATION_PLANTS, PlantSettings
+from simulators.errors import LineError
 from simulators.frames import TcpFraming
+from simulators.lines import SerialLine
 
 AC_BUS = 10
 EXPORT = 0x0C87
@@ -98,6 +102,21 @@ def test_mbpoll_reads_a_serial_line(settings_in, running, tmp_path, installed):
         shown = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
     words = [text.split()[-1].upper() for text in shown.splitlines() if text.startswith("[")]
     assert words == ["0X5375", "0X6E53", "0X0001", "0X0042"]
+
+
+def test_a_device_file_that_cannot_be_made_leaves_no_pair_of_terminals_open(tmp_path):
+    taken = tmp_path / "bus.tty"
+    taken.touch()
+    line = SerialLine(PlantSettings.model_validate(solar(transport="rtu", serial=taken)), devices=None)
+
+    async def refused():
+        before = os.listdir("/proc/self/fd")
+        with pytest.raises(LineError, match="cannot be made: File exists; name another with `serial"):
+            await line.__aenter__()
+        return before == os.listdir("/proc/self/fd")
+
+    assert asyncio.run(refused())
+    assert not taken.is_symlink()
 
 
 @pytest.mark.parametrize(

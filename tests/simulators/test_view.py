@@ -197,6 +197,8 @@ def test_of_several_plants_all_are_shown_and_one_can_be_asked_for(settings_in, r
         boiler = ask(settings.control_socket, Order(do="show", project="demo-boiler")).seen
         with pytest.raises(ControlError, match="no device 'nobody'"):
             ask(settings.control_socket, Order(do="show", device="nobody"))
+        with pytest.raises(ControlError, match="say which project: demo-solar, demo-boiler, demo-transformers"):
+            ask(settings.control_socket, Order(do="begin", kind="silent"))
     assert [each.project for each in everything.plants] == ["demo-solar", "demo-boiler", "demo-transformers"]
     assert len(everything.devices) == 12
     assert {each.project for each in boiler.devices} == {"demo-boiler"}
