@@ -1,10 +1,10 @@
 """The lines that simulated devices answer on, read by other people's masters: pymodbus, and mbpoll in `make real`."""
 
 import asyncio
-import os
 import ssl
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from pymodbus import FramerType, ModbusException
@@ -104,16 +104,20 @@ def test_mbpoll_reads_a_serial_line(settings_in, running, tmp_path, installed):
     assert words == ["0X5375", "0X6E53", "0X0001", "0X0042"]
 
 
+def open_files():
+    return sorted(path.name for path in Path("/proc/self/fd").iterdir())
+
+
 def test_a_device_file_that_cannot_be_made_leaves_no_pair_of_terminals_open(tmp_path):
     taken = tmp_path / "bus.tty"
     taken.touch()
     line = SerialLine(PlantSettings.model_validate(solar(transport="rtu", serial=taken)), devices=None)
 
     async def refused():
-        before = os.listdir("/proc/self/fd")
+        before = open_files()
         with pytest.raises(LineError, match="cannot be made: File exists; name another with `serial"):
             await line.__aenter__()
-        return before == os.listdir("/proc/self/fd")
+        return before == open_files()
 
     assert asyncio.run(refused())
     assert not taken.is_symlink()
