@@ -26,10 +26,7 @@ class _TooMuchError(Exception):
 def possible_amount(span_ms: int, rate_num: int, rate_den: int, step: int) -> int:
     """As `kernels.rule.possible_amount`; a quarter of int64 keeps every later sum and difference in range."""
     whole, part = divmod(rate_num, rate_den)
-    quarter = _INT64_MAX // 4
-    if span_ms > 0 and (whole > quarter // span_ms or part > quarter // (span_ms // rate_den + 1)):
-        return codes.OVERFLOW
-    if step > quarter:
+    if max(whole * span_ms, part * (span_ms // rate_den + 1), step) > _INT64_MAX // 4:
         return codes.OVERFLOW
     return floor(Fraction(rate_num * span_ms, rate_den)) + step
 
@@ -38,10 +35,9 @@ def _judge(earlier: int, later: int, most: int, modulus: int, resettable: bool, 
     gain = later - earlier
     if 0 < -gain <= not_saved:
         return 0, most, codes.STEPPED_BACK
-    if gain < 0 and modulus > 0 and most < modulus and later >= 0 and earlier < modulus:
-        rolled = gain + modulus
-        if rolled <= most:
-            return (0, most, codes.ROLLOVER_UNPROVED) if resettable else (rolled, rolled, codes.ROLLOVER)
+    rolled = gain + modulus
+    if rolled <= most < modulus and later >= 0 and earlier < modulus:  # so it went down
+        return (0, most, codes.ROLLOVER_UNPROVED) if resettable else (rolled, rolled, codes.ROLLOVER)
     if gain < 0 or gain > _INT64_MAX:
         return 0, most, codes.RESET
     if gain > most:
@@ -70,18 +66,17 @@ def _pair(earlier: Reading, later: Reading, changed: bool, skipped: bool, law: S
     can_lose = law[at.NONVOLATILE_MS] > 0
     not_saved = _most(law[at.NONVOLATILE_MS], coarser, law) if can_lose and later_value < value else 0
     if changed:
-        verdict = 0, most, codes.METER_CHANGED
+        low, high, code = 0, most, codes.METER_CHANGED
     elif not ordered:
-        verdict = 0, most, codes.CLOCK_ORDER
+        low, high, code = 0, most, codes.CLOCK_ORDER
     else:
-        verdict = _judge(value, later_value, most, law[at.MODULUS], bool(law[at.RESETTABLE]), not_saved)
-        if can_lose and has_gap and verdict[2] == codes.ROLLOVER:
-            verdict = 0, most, codes.ROLLOVER_UNPROVED
-        elif can_lose and has_gap and verdict[2] == codes.EXACT:
-            verdict = verdict[0], most, codes.NOT_SAVED
-        elif verdict[2] == codes.EXACT and (skipped or has_gap):
-            verdict = verdict[0], verdict[1], codes.BRIDGED
-    low, high, code = verdict
+        low, high, code = _judge(value, later_value, most, law[at.MODULUS], bool(law[at.RESETTABLE]), not_saved)
+        if can_lose and has_gap and code == codes.ROLLOVER:
+            low, high, code = 0, most, codes.ROLLOVER_UNPROVED
+        elif can_lose and has_gap and code == codes.EXACT:
+            high, code = most, codes.NOT_SAVED
+        elif code == codes.EXACT and (skipped or has_gap):
+            code = codes.BRIDGED
     return [stands, later_stands, slot, later_slot, value, later_value, low, high, most, code, at.NOWHERE, 0]
 
 
@@ -143,18 +138,17 @@ class _Tables:
 
 
 def _runs(readings: list[Reading], rows: list[list[int]]) -> list[list[int]]:
-    """Every stretch of readings that show the same, as the kernels write it."""
+    """Every stretch of readings that show the same, as the kernels write it, be it of one reading."""
     runs, start = [], 0
     while start < len(rows):
         end = start
         while end < len(rows) and rows[end][at.CODE] <= codes.LAST_POSSIBLE and _same(rows[end]):
             end += 1
-        if end > start or start == 0:  # what lies before the first reading may have shown the same
-            ended = end < len(rows)
-            ender = readings[end + 1] if ended else (0,) * at.READING_COLUMNS
-            taken = ended and rows[end][at.CODE] <= codes.LAST_POSSIBLE
-            coarsest = max(reading[at.STEP] for reading in readings[start : end + 1])
-            runs.append([*readings[start], *readings[end], *ender, int(ended), int(taken), coarsest])
+        ended = end < len(rows)
+        ender = readings[end + 1] if ended else (0,) * at.READING_COLUMNS
+        taken = ended and rows[end][at.CODE] <= codes.LAST_POSSIBLE
+        coarsest = max(reading[at.STEP] for reading in readings[start : end + 1])
+        runs.append([*readings[start], *readings[end], *ender, int(ended), int(taken), coarsest])
         start = max(end, start + 1)
     return runs
 

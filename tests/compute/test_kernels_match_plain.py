@@ -11,6 +11,7 @@ from compute.kernels import counter, rule
 from compute.law import fixed
 
 MINUTE_MS = 60_000
+QUARTER = (2**63 - 1) // 4
 SMALL = st.integers(0, 3_000)
 WILD = st.one_of(SMALL, st.integers(-(2**63), 2**63 - 1), st.sampled_from([0, 2**63 - 1, -(2**63), 2**62]))
 FEW = st.lists(st.tuples(st.integers(0, 2_999), st.integers(1, 3)), max_size=4)
@@ -88,18 +89,49 @@ def test_the_compiled_counter_kernel_says_what_the_plain_one_says(given_):
             assert here.tolist() == there.tolist(), name
 
 
-@pytest.mark.parametrize("gain", [0, 1, 1_000])
-@pytest.mark.parametrize("still", [[], [(100, 59)], [(100, 60)], [(0, 70), (500, 200)]])
-def test_clean_columns_are_measured_alike_too(gain, still):
-    columns = [fixed(column, column.dtype) for column in steady(700, gain, still)]
+def both(columns, *, still_ms=0, nonvolatile_ms=0, bindings=((1, 0),)):
+    """The state behind these columns, of which the two kernels say all the same; a binding is (step, key)."""
     law = np.zeros(at.LAW_COLUMNS, np.int64)
-    law[[at.RATE_NUM, at.RATE_DEN, at.INTERVAL_MS, at.TOLERANCE_MS, at.STILL_MS]] = 1_050, MINUTE_MS, MINUTE_MS, 50, 60
-    law[at.STILL_MS] *= MINUTE_MS
-    tables = np.array([[1, 0]]), np.ones(1), np.zeros((1, 1), np.int64), np.empty(0, np.int64)
-    arguments = tuple(columns), tables, law, np.array([333 * MINUTE_MS], np.int64)
+    law[[at.RATE_NUM, at.RATE_DEN, at.INTERVAL_MS, at.TOLERANCE_MS]] = 1_050, MINUTE_MS, MINUTE_MS, 50
+    law[[at.STILL_MS, at.NONVOLATILE_MS]] = still_ms, nonvolatile_ms
+    steps, keys = zip(*bindings, strict=True)
+    bound = np.array([[step, 0] for step in steps], np.int64)
+    tables = bound, np.ones(len(steps)), np.array([keys], np.int64), np.empty(0, np.int64)
+    columns = tuple(fixed(column, column.dtype) for column in columns)
+    arguments = columns, tables, law, np.array([333 * MINUTE_MS], np.int64)
     compiled, told = counter.counter_segment(*arguments), plain.counter_segment(*arguments)
     for here, there in zip(compiled[1:], told[1:], strict=True):
         assert here.tolist() == there.tolist()
+    return told[1]
+
+
+@pytest.mark.parametrize("gain", [0, 1, 1_000])
+@pytest.mark.parametrize("still", [[], [(100, 59)], [(100, 60)], [(0, 70), (500, 200)]])
+@pytest.mark.parametrize("still_ms", [1, 60 * MINUTE_MS])
+def test_clean_columns_are_measured_alike_too(gain, still, still_ms):
+    both(steady(700, gain, still), still_ms=still_ms)
+
+
+def test_a_counter_stands_still_over_gaps_in_which_something_may_not_have_been_saved():
+    columns = steady(5, 0, [])
+    columns[1][4] += 1_000
+    columns[6][4] = 1
+    for column in columns[0], columns[3], columns[4]:
+        column[2:] += 20 * MINUTE_MS
+        column[4:] += 20 * MINUTE_MS
+    state = both(columns, still_ms=MINUTE_MS, nonvolatile_ms=300, bindings=((1, 0), (7, 0)))
+    run = state[at.S_HEAD_RUN : at.S_TAIL_RUN]
+    # Read after 1, 2, 23, 24 and 45 minutes; the last one shows more, in steps of 7, and that difference counts.
+    places = at.RUN_FROM + at.SLOT, at.RUN_TO + at.SLOT, at.RUN_ENDER + at.SLOT
+    assert [run[place] // MINUTE_MS for place in places] == [1, 24, 45]
+    assert (run[at.RUN_TAKEN], run[at.RUN_STEP]) == (1, 1)
+
+
+def test_of_rows_of_which_none_counts_it_is_known_that_the_meter_changed():
+    columns = steady(2, 1, [])
+    columns[2][:], columns[6][1] = 1, 1
+    state = both(columns, bindings=((1, 0), (1, 1)))
+    assert (state[at.S_USABLE], state[at.S_CHANGED]) == (0, 1)
 
 
 @settings(deadline=None, max_examples=300)
@@ -116,6 +148,17 @@ def test_possible_amounts_agree_up_to_the_edge_of_int64(span_ms, rate_num, rate_
 
 
 @pytest.mark.parametrize("possible_amount", [rule.possible_amount, plain.possible_amount])
-@pytest.mark.parametrize(("step", "most"), [((2**63 - 1) // 4, (2**63 - 1) // 4 + 6), (2**61, codes.OVERFLOW)])
-def test_a_step_of_more_than_a_quarter_of_int64_is_an_overflow(possible_amount, step, most):
-    assert possible_amount(3, 2, 1, step) == most
+@pytest.mark.parametrize(
+    ("span_ms", "rate", "step", "most"),
+    [
+        (3, (2, 1), QUARTER, QUARTER + 6),
+        (3, (2, 1), QUARTER + 1, codes.OVERFLOW),
+        (1, (QUARTER, 1), 0, QUARTER),
+        (2, (2**60, 1), 0, codes.OVERFLOW),
+        (2 * QUARTER - 2, (1, 2), 0, QUARTER - 1),
+        (2 * QUARTER, (1, 2), 0, codes.OVERFLOW),
+        (0, (2**62, 1), 5, 5),
+    ],
+)
+def test_what_is_possible_in_more_than_a_quarter_of_int64_is_an_overflow(possible_amount, span_ms, rate, step, most):
+    assert possible_amount(span_ms, *rate, step) == most

@@ -8,17 +8,14 @@ import pytest
 from computekit.pairs import counter_pairs
 
 from compute import codes
+from compute.errors import AmountOverflowError
 from compute.intervals import CounterReadings, Rate
-from compute.law import Cuts, counter_law
 from compute.project import parse_project
-from compute.rulesets import ruleset
 from compute.sources import counter_readings
 
 RATE = Rate(105, 100)  # quanta per ms
 SECOND_MS = 1_000
 NOT_SAVED = 5_251
-EXPORT = "energy_export_total_wh"
-RULESETS = "sakugen-rules/1", "sakugen-rules/2"
 
 
 def pairs_of(*readings, nonvolatile_ms=5 * SECOND_MS, interval_ms=SECOND_MS, modulus=0, resettable=False):
@@ -34,8 +31,16 @@ def pairs_of(*readings, nonvolatile_ms=5 * SECOND_MS, interval_ms=SECOND_MS, mod
     return [(int(low), int(high), int(code)) for low, high, code in zip(pairs.low, pairs.high, pairs.code, strict=True)]
 
 
-def test_over_a_gap_a_counter_may_have_lost_what_it_had_not_saved_and_more_than_once():
-    assert pairs_of((0, 50_000), (20, 53_000)) == [(3_000, 21_001, codes.NOT_SAVED)]
+@pytest.mark.parametrize("other", [{}, {"nonvolatile_ms": 1}, {"interval_ms": 1}])
+def test_over_a_gap_a_counter_may_have_lost_what_it_had_not_saved_and_more_than_once(other):
+    assert pairs_of((0, 50_000), (20, 53_000), **other) == [(3_000, 21_001, codes.NOT_SAVED)]
+
+
+def test_a_gap_beside_an_impossible_step_proves_not_even_its_difference():
+    assert pairs_of((0, 50_000), (20, 53_000), (21, 40_000)) == [
+        (0, 21_001, codes.BESIDE_IMPOSSIBLE),
+        (0, 1_051, codes.RESET),
+    ]
 
 
 def test_between_readings_that_follow_each_other_nothing_was_lost():
@@ -67,6 +72,17 @@ def test_a_step_back_by_what_was_not_saved_has_a_name_of_its_own_and_proves_as_l
     ]
 
 
+def test_a_step_back_by_one_quantum_is_one():
+    assert pairs_of((0, 50_000), (1, 49_999)) == [(0, 1_051, codes.STEPPED_BACK)]
+
+
+def test_how_much_may_be_lost_is_asked_only_of_a_counter_that_went_down():
+    too_long_ms = 2**62  # int64 cannot hold what was possible in it
+    assert pairs_of((0, 50_000), (1, 50_000), nonvolatile_ms=too_long_ms) == [(0, 0, codes.EXACT)]
+    with pytest.raises(AmountOverflowError):
+        pairs_of((0, 50_000), (1, 49_999), nonvolatile_ms=too_long_ms)
+
+
 def test_a_step_back_by_one_quantum_more_is_a_reset():
     assert pairs_of((0, 50_500), (1, 50_500 - NOT_SAVED - 1))[0][2] == codes.RESET
 
@@ -77,15 +93,8 @@ def test_a_small_step_back_is_no_rollover_although_the_modulus_would_allow_it():
 
 def test_the_map_says_how_much_time_is_lost_and_the_ruleset_whether_it_counts(project_texts, make_evidence, shown):
     project = parse_project(project_texts["solar-pv"]())
-    part = shown("bus", EXPORT, {0: 1, 900_000: 2}, nonvolatile_s=300)
-    series = make_evidence([part]).series("bus", EXPORT)
+    part = shown("bus", "energy_export_total_wh", {0: 1, 900_000: 2}, nonvolatile_s=300)
+    series = make_evidence([part]).series("bus", "energy_export_total_wh")
     asked, not_asked = counter_readings(project, series, supply_loss=True), counter_readings(project, series)
     assert (asked.nonvolatile_ms, asked.interval_ms) == (300_000, 900_000)
     assert not_asked.nonvolatile_ms == 0
-
-
-def test_the_first_ruleset_does_not_ask_what_a_counter_loses(project_texts, make_evidence, shown):
-    project = parse_project(project_texts["solar-pv"]())
-    series = make_evidence([shown("bus", EXPORT, {0: 1, 900_000: 2}, nonvolatile_s=300)]).series("bus", EXPORT)
-    laws = (counter_law(project, project.point[0], series, None, ruleset(name), Cuts(0)) for name in RULESETS)
-    assert [law.nonvolatile_ms for law in laws] == [0, 300_000]
