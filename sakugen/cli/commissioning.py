@@ -1,6 +1,5 @@
 """`sakugen gateway plan, poll, check, scan`: what a technician asks of a site. Only reads; nothing is stored."""
 
-import asyncio
 import json
 import os
 from pathlib import Path
@@ -156,6 +155,8 @@ def _settings(file: Path) -> "GatewaySettings":
 
 
 def _survey(settings: "GatewaySettings") -> "Survey":
+    import asyncio
+
     from gateway.replan import learned_cuts
     from gateway.survey import survey
 
@@ -180,6 +181,8 @@ def _scan(
     buses: list["BusSettings"], units: list[int], timeout_s: float, *, quiet: bool
 ) -> tuple["BusSettings", list["Found"]]:
     """Scan at each speed until somebody answers."""
+    import asyncio
+
     from gateway.scan import scan as scan_line
 
     with terminal.progress(quiet=quiet) as bar:

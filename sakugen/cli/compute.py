@@ -10,6 +10,7 @@ from compute.config import Origin
 from metering.config import load_toml
 from metering.errors import SakugenError
 from sakugen.cli import terminal
+from sakugen.cli.short_run import ends_soon
 
 if TYPE_CHECKING:
     from compute.config import ComputeSettings
@@ -48,6 +49,7 @@ def run(
 
         main(settings)
         return
+    ends_soon()
     results = _compute(settings, project, period, source)
     if as_json:
         from sakugen.cli.result_json import as_json as written
@@ -78,8 +80,8 @@ def warm(config: Annotated[Path, typer.Option(help="Compute's TOML file.")]) -> 
 
 def _compute(settings: "ComputeSettings", project: str | None, period: str | None, origin: Origin) -> list["Result"]:
     from compute.declared import declared_beside
+    from compute.once import compute_once
     from compute.project import load_project
-    from compute.service import compute_once
     from sakugen.history import held_records, source_of
 
     projects = {one.id: one for one in map(load_project, settings.projects)}

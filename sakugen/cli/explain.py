@@ -10,6 +10,7 @@ import typer
 from metering.config import load_toml
 from sakugen.cli import terminal
 from sakugen.cli.compute import UnknownProjectError
+from sakugen.cli.short_run import ends_soon
 
 if TYPE_CHECKING:
     from rich.tree import Tree
@@ -45,6 +46,7 @@ def explain(
     from compute.cache import use_cache_directory
     from compute.config import ComputeSettings
 
+    ends_soon()
     settings = load_toml(config, ComputeSettings)
     use_cache_directory(settings.data_dir)
     found = _explained(settings, project, period, (parameter, point, hour))

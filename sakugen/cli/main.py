@@ -5,7 +5,6 @@ Status 0 = done, 1 = ran and found something wrong, 2 = could not run (configura
 
 import importlib.util
 import sys
-from importlib.metadata import version
 
 import typer
 
@@ -58,6 +57,8 @@ app.add_typer(keys.app, name="keys")
 
 def _print_version(*, wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version
+
         typer.echo(f"sakugen {version('sakugen')}")
         raise typer.Exit
 

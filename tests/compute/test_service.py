@@ -16,10 +16,11 @@ from compute.cache import use_cache_directory
 from compute.config import ComputeSettings
 from compute.errors import PeriodError, ResultsError
 from compute.follow import compute_so_far
+from compute.once import compute_once
 from compute.project import load_project
 from compute.result import Blocked
 from compute.results import ResultsWriter, read_results
-from compute.service import compute_once, run
+from compute.service import run
 from compute.vintages import midnight_ms
 from ingest.store.reader import JournalReader
 from ingest.store.sources import JournalSource

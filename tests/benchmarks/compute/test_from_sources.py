@@ -6,8 +6,8 @@ from benchkit.solar_farm import SIGNER, farm, records
 from benchkit.turns import in_turns
 
 from compute.engine import compute
+from compute.once import compute_once
 from compute.rulesets import ruleset
-from compute.service import compute_once
 from ingest.intake import Intake
 from ingest.store.archive import Archive
 from ingest.store.archive_files import ArchiveFolder
