@@ -152,6 +152,22 @@ def test_a_late_record_has_only_the_months_read_again_that_it_touches(plants, si
     assert len(read) == 2, "December, and the open month"
 
 
+def test_readings_that_waited_for_the_birth_of_their_stream_have_their_months_read_again_when_it_comes(
+    plants, site, shown, make_records
+):
+    project, records = plants["solar-pv"]
+    value = dict(counted(7))
+    slots = [slot for slot in SLOTS if slot >= midnight_ms(date(2025, 12, 24), ZONE)][:6]
+    said_again = shown("bus", EXPORT, {slot: (value[slot] or 0) + 1 for slot in slots}, interval_ms=STEP_MS)
+    birth, waiting = make_records([said_again], stream="01JZZZZZZZZZZZZZZZZZZZZZZ2")
+    folder = site([*records, waiting])
+    before, _ = followed(folder, project)
+    write_journal(folder / "journal.sqlite", [birth], END_MS)
+    found, read = followed(folder, project)
+    assert numbers(found) == numbers(at_once(folder, project)) != numbers(before)
+    assert len(read) == 2, "December, and the open month"
+
+
 def test_a_record_beside_a_months_end_has_both_months_read_again(plants, site):
     project, records = plants["solar-pv"]
     edge_ms = midnight_ms(date(2026, 1, 1), ZONE)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from ingest import replay
 from ingest.store.journal import Journal, NewRecord, StreamHead, StreamKey
 from metering import record
 
@@ -10,7 +11,10 @@ from metering import record
 def write_journal(
     path: Path, records: Iterable[bytes], now_ms: int, project: str = "test", *, held: Iterable[bytes] = ()
 ) -> None:
-    """Make a journal of records of one project, all received at one instant [ms]; those that are `held` are so."""
+    """Make a journal of records of one project, all received at one instant [ms]; those that are `held` are so.
+
+    Readings that come before the birth of their stream wait for it, as with ingest.
+    """
     waiting = set(held)
     with Journal.open(path, now_ms) as journal, journal.transaction():
         for data in records:
@@ -20,10 +24,18 @@ def write_journal(
             journal.append(
                 NewRecord(
                     key=key, seq=parsed.seq, kind=parsed.kind,
-                    held="schema" if data in waiting else None, received_ms=now_ms, slots_ms=_slots(parsed),
-                    project=project, replaces=None, digest=record.digest_of(data), data=data,
+                    held="schema" if data in waiting else _waits(journal, key, parsed),
+                    received_ms=now_ms, slots_ms=_slots(parsed), project=project, replaces=None,
+                    digest=record.digest_of(data), data=data,
                 )
             )  # fmt: skip
+            if isinstance(parsed, record.Birth):
+                replay.stream(journal, key, now_ms)
+
+
+def _waits(journal: Journal, key: StreamKey, parsed: record.Record) -> str | None:
+    is_known = isinstance(parsed, record.Birth) or journal.birth_named_before(key, parsed.seq) is not None
+    return None if is_known else "no-birth"
 
 
 def _slots(parsed: record.Record) -> tuple[int, int] | None:
