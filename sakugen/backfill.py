@@ -6,6 +6,7 @@ image of the instant, one commit is a record instead of a slot.
 """
 
 import asyncio
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -42,6 +43,8 @@ _MOST_WAITING = 256
 """Records that are not acknowledged yet; more would only fill the disk."""
 _LOOK_EVERY = 32
 _LOOK_AGAIN_S = 0.05
+_PATIENCE_S = 5.0
+"""So long may pass without an ack before somebody is told."""
 _VALUE_BYTES = 25
 """A value with its quality takes no more in a record [bytes]."""
 _TIMES_BYTES = 32
@@ -81,6 +84,7 @@ async def backfill(
     simulators: SimulatorSettings,
     interval: Interval,
     progress: Callable[[int], None] = lambda _ms: None,
+    stalled: Callable[[str], None] = lambda _what: None,
 ) -> Filled:
     """Fill an interval and wait until ingest has acknowledged all of it.
 
@@ -89,6 +93,7 @@ async def backfill(
         simulators: they hold the plant of the gateway's project.
         interval: slots from its start on, the end left out.
         progress: is told up to where it is filled [ms since the Unix epoch].
+        stalled: is told when nothing has been acknowledged for some seconds, and what to look at.
 
     Raises:
         BackfillError: a device is no instrument of the plant, or a block cannot be read from it.
@@ -106,12 +111,13 @@ async def backfill(
     with outbox:
         async with Keeper(outbox, faults, lambda: None) as keeper:
             uplink = Uplink(gateway, clock, keeper, sender, faults, list)
+            ingest = _Ingest(keeper, uplink, lambda: stalled(_look_at(gateway)))
             sending = asyncio.create_task(uplink.run())
             try:
                 body = replace(birth_body(gateway, 1.0), agent=f"{BACKFILL_AGENT} {__version__}")
                 await keeper.do(outbox.begin_stream, body, interval.start_ms)
-                filled = await _fill(sources, interval, clock, keeper, uplink, progress)
-                await _until_at_most(0, keeper, uplink)
+                filled = await _fill(sources, interval, clock, ingest, progress)
+                await ingest.until_at_most(0)
             finally:
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
@@ -122,8 +128,7 @@ async def _fill(
     sources: Sequence["_Source"],
     interval: Interval,
     clock: _SlotClock,
-    keeper: Keeper,
-    uplink: Uplink,
+    ingest: "_Ingest",
     progress: Callable[[int], None],
 ) -> Filled:
     slots = readings = records = 0
@@ -131,25 +136,57 @@ async def _fill(
         clock.at_ms = part.end_ms
         columns = [found for source in sources if (found := source.readings(part)) is not None]
         if columns:
-            await _append(columns, keeper, uplink)
-            uplink.wake()
+            await ingest.append(columns)
             records += 1
             slots += sum(len(each.slots) for each in columns)
             readings += sum(len(each.slots) * len(each.values) for each in columns)
         progress(part.end_ms)
         if records % _LOOK_EVERY == 0:
-            await _until_at_most(_MOST_WAITING, keeper, uplink)
+            await ingest.until_at_most(_MOST_WAITING)
     return Filled(slots, readings, records)
 
 
-async def _append(columns: Sequence[GroupReadings], keeper: Keeper, uplink: Uplink) -> None:
-    try:
-        await keeper.do(keeper.outbox.append, columns)
-    except OutboxFullError:
-        # Nothing is given up to make space: once all is acknowledged there are only copies.
-        await _until_at_most(0, keeper, uplink)
-        await keeper.do(keeper.outbox.make_space)
-        await keeper.do(keeper.outbox.append, columns)
+def _look_at(gateway: GatewaySettings) -> str:
+    broker = gateway.broker
+    return (
+        f"nothing was acknowledged for {_PATIENCE_S:g} s; is ingest running, and does it listen on the broker at"
+        f" {broker.host}:{broker.port}? This goes on as soon as it does"
+    )
+
+
+class _Ingest:
+    """What records are handed to, and waited for."""
+
+    def __init__(self, keeper: Keeper, uplink: Uplink, stalled: Callable[[], None]) -> None:
+        self._keeper, self._uplink, self._stalled = keeper, uplink, stalled
+
+    async def append(self, columns: Sequence[GroupReadings]) -> None:
+        """Put a record into the outbox and have it sent."""
+        outbox = self._keeper.outbox
+        try:
+            await self._keeper.do(outbox.append, columns)
+        except OutboxFullError:
+            # Nothing is given up to make space: once all is acknowledged there are only copies.
+            await self.until_at_most(0)
+            await self._keeper.do(outbox.make_space)
+            await self._keeper.do(outbox.append, columns)
+        self._uplink.wake()
+
+    async def until_at_most(self, records: int) -> None:
+        """Wait until no more records than these wait for an ack."""
+        since_s, before = time.monotonic(), -1
+        while (waiting := (await self._keeper.do(self._keeper.outbox.state)).unacknowledged_records) > records:
+            if waiting != before:
+                since_s, before = time.monotonic(), waiting
+            elif time.monotonic() - since_s > _PATIENCE_S:
+                self._stalled()
+                since_s = float("inf")  # once is enough until something moves
+            self._uplink.acked.clear()
+            try:
+                async with asyncio.timeout(_LOOK_AGAIN_S):
+                    await self._uplink.acked.wait()
+            except TimeoutError:
+                continue
 
 
 def _stretches(sources: Sequence["_Source"], interval: Interval) -> Iterator[Interval]:
@@ -159,16 +196,6 @@ def _stretches(sources: Sequence["_Source"], interval: Interval) -> Iterator[Int
     length_ms = max(min(int(SEAL_BYTES / per_ms), DAY_MS) // step_ms, 1) * step_ms
     for start_ms in range(interval.start_ms, interval.end_ms, length_ms):
         yield Interval(start_ms, min(start_ms + length_ms, interval.end_ms))
-
-
-async def _until_at_most(records: int, keeper: Keeper, uplink: Uplink) -> None:
-    while (await keeper.do(keeper.outbox.state)).unacknowledged_records > records:
-        uplink.acked.clear()
-        try:
-            async with asyncio.timeout(_LOOK_AGAIN_S):
-                await uplink.acked.wait()
-        except TimeoutError:
-            continue
 
 
 @dataclass(frozen=True, slots=True)

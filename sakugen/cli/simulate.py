@@ -119,7 +119,14 @@ def backfill(
     settings = load_toml(gateway, GatewaySettings), load_toml(simulators, SimulatorSettings)
     with terminal.progress(quiet=as_json) as bar:
         task = bar.add_task(f"{settings[0].project}", total=span.length_ms)
-        done = asyncio.run(fill(*settings, span, lambda at_ms: bar.update(task, completed=at_ms - span.start_ms)))
+        done = asyncio.run(
+            fill(
+                *settings,
+                span,
+                lambda at_ms: bar.update(task, completed=at_ms - span.start_ms),
+                lambda what: typer.echo(what, err=True),
+            )
+        )
     if as_json:
         typer.echo(json.dumps(asdict(done)))
         return

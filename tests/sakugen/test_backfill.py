@@ -115,6 +115,23 @@ def test_a_full_outbox_waits_for_ingest_and_lets_copies_go_but_gives_up_nothing(
     assert sum(len(each.data) for each in journalled) > small.max_bytes
 
 
+def test_when_nothing_is_acknowledged_somebody_is_told_once_and_it_goes_on_when_ingest_does(
+    layout, start_ingest, monkeypatch
+):
+    monkeypatch.setattr("sakugen.backfill._PATIENCE_S", 0.2)
+    gateway, simulators = settings_of(layout)
+    told = []
+
+    def see(what):
+        told.append(what)
+        start_ingest()
+
+    filled = asyncio.run(backfill(gateway, simulators, DAY, stalled=see))
+    assert filled.records == 1
+    assert len(told) == 1
+    assert f"is ingest running, and does it listen on the broker at 127.0.0.1:{gateway.broker.port}" in told[0]
+
+
 def test_a_record_takes_no_more_bytes_than_the_gateway_puts_in_one_and_no_more_than_a_day(layout, ingest):
     read_each_minute(layout)
     asyncio.run(backfill(*settings_of(layout, "demo-solar"), DAY))
