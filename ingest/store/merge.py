@@ -6,11 +6,12 @@ In go chunks in any order (from readings, from gap records, from records that th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.store.series import VALUED_CODES, Binding, BoolArray, Int64Array, Series, UInt8Array
+from ingest.store.series import VALUED_CODES, Binding, BoolArray, Int64Array, Series, UInt8Array, Words
 from metering.quality import Quality
 
 LONGEST_FILL_SLOTS = 1_000_000
@@ -25,6 +26,7 @@ _RANK_OF_CODE = np.full(256, RANK_NO_VALUE, np.uint8)
 _RANK_OF_CODE[Quality.OK], _RANK_OF_CODE[Quality.LATE_READ] = RANK_VALUE, RANK_LATE
 
 
+Kind = TypeVar("Kind", bound=np.generic)
 Home = tuple[str, str, str]
 """A stream with its site and gateway: the ULID alone is not enough, for a gateway draws it itself."""
 
@@ -124,14 +126,14 @@ def merge(point: str, measurand: str, chunks: Sequence[Chunk]) -> Series:
     places = {name: bindings.index(binding) for name, binding in objects.items()}
     lengths = [len(chunk.time_ms) for chunk in chunks]
     rows = _Rows(
-        time_ms=np.concatenate([chunk.time_ms for chunk in chunks]),
-        value=np.concatenate([chunk.value for chunk in chunks]),
-        quality=np.concatenate([chunk.quality for chunk in chunks]),
-        sent_ms=np.concatenate([chunk.sent_ms for chunk in chunks]),
-        received_ms=np.concatenate([chunk.received_ms for chunk in chunks]),
-        synced=np.concatenate([chunk.synced for chunk in chunks]),
+        time_ms=_joined([chunk.time_ms for chunk in chunks]),
+        value=_joined([chunk.value for chunk in chunks]),
+        quality=_joined([chunk.quality for chunk in chunks]),
+        sent_ms=_joined([chunk.sent_ms for chunk in chunks]),
+        received_ms=_joined([chunk.received_ms for chunk in chunks]),
+        synced=_joined([chunk.synced for chunk in chunks]),
         binding=np.repeat(np.array([places[id(chunk.binding)] for chunk in chunks], np.int32), lengths),
-        raw_text=np.concatenate([chunk.raw_text for chunk in chunks]),
+        raw_text=_joined([chunk.raw_text for chunk in chunks]),
     )
     if not np.all(rows.time_ms[1:] > rows.time_ms[:-1]):
         given = np.repeat([_BY_QUALITY if chunk.rank is None else chunk.rank for chunk in chunks], lengths)
@@ -142,6 +144,11 @@ def merge(point: str, measurand: str, chunks: Sequence[Chunk]) -> Series:
         rows.value[conflict] = 0
         rows.quality[conflict] = Quality.CONFLICT
     return _filled(point, measurand, rows, bindings)
+
+
+def _joined(columns: Sequence[NDArray[Kind]]) -> NDArray[Kind]:
+    # One chunk is the rule: its series then shares with others of its group what they have in common.
+    return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,5 +244,5 @@ def _filled(point: str, measurand: str, rows: _Rows, bindings: tuple[Binding, ..
         synced=rows.synced,
         binding=rows.binding,
         bindings=bindings,
-        raw_text=tuple(rows.raw_text.tolist()),
+        raw_text=Words(rows.raw_text),
     )

@@ -4,7 +4,7 @@ In goes nothing by itself (`readings.collect` makes these), out come numpy array
 verifier.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import overload
@@ -154,6 +154,30 @@ class NoWords(Sequence[str]):
         if not -len(self._rows) <= at < len(self._rows):
             raise IndexError(at)
         return ""
+
+
+class Words(Sequence[str]):
+    """The words of rows, in an array that all series of a poll group share."""
+
+    def __init__(self, texts: NDArray[np.object_]) -> None:
+        """Keep the words of each row."""
+        self._texts = texts
+
+    def __len__(self) -> int:
+        """How many rows there are."""
+        return len(self._texts)
+
+    def __iter__(self) -> Iterator[str]:
+        """The words of each row."""
+        return iter(self._texts.tolist())
+
+    @overload
+    def __getitem__(self, at: int) -> str: ...
+    @overload
+    def __getitem__(self, at: slice) -> "Words": ...
+    def __getitem__(self, at: int | slice) -> "str | Words":
+        """The words of one row or of some."""
+        return Words(self._texts[at]) if isinstance(at, slice) else str(self._texts[at])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

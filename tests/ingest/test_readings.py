@@ -7,6 +7,7 @@ import pytest
 
 from ingest.store.merge import _due
 from ingest.store.readings import collect
+from ingest.store.series import Words
 from metering import record
 from metering.errors import DeviceMapError
 from metering.quality import Quality
@@ -340,3 +341,17 @@ def test_a_measurand_that_was_never_read_is_an_empty_series(gateway):
 @pytest.mark.parametrize("factor", [1.0, 14_400.0])
 def test_the_time_factor_is_the_births(gateway, factor):
     assert collect([gateway.birth(time_factor=factor)]).time_factor == factor
+
+
+def test_series_of_one_group_share_what_they_have_in_common(gateway):
+    evidence = collect([gateway.birth(), gateway.readings(1, 2, 3)])
+    energy, power = evidence.series(*ENERGY), evidence.series("ac", "active_power_w")
+    for name in ("time_ms", "sent_ms", "received_ms", "synced"):
+        assert np.shares_memory(getattr(energy, name), getattr(power, name)), name
+    assert not np.shares_memory(energy.value, power.value)
+
+
+def test_words_are_read_by_row_by_slice_and_one_after_the_other():
+    words = Words(np.array(["AAA=", "", "BBB="], object))
+    assert (len(words), words[0], words[-1], [*words]) == (3, "AAA=", "BBB=", ["AAA=", "", "BBB="])
+    assert [*words[1:]] == ["", "BBB="]
