@@ -88,14 +88,16 @@ class Closing:
 def closing_of(segment: Segment, law: Law, period: Interval) -> Closing:
     """Find the reading that closes a period, and what follows from it."""
     first, last = segment.first, segment.last
-    counted = np.ones(len(segment.marks), np.bool_)
-    if first is None or last is None or first.position_ms > period.end_ms:
-        return Closing(counted & False, (Doubt("no-confirmed-reading", period),))
-    closed_ms, taken = last.position_ms, _NOTHING_TAKEN
+    nothing = Closing(np.zeros(len(segment.marks), np.bool_), (Doubt("no-confirmed-reading", period),))
+    if first is None or last is None:
+        return nothing
+    counted, closed_ms, taken = np.ones(len(segment.marks), np.bool_), last.position_ms, _NOTHING_TAKEN
     if law.is_counter:
         closed_ms, taken = _confirmed(segment, period.end_ms, counted)
+    elif first.position_ms > period.end_ms:
+        closed_ms = NOWHERE
     if closed_ms == NOWHERE:
-        return Closing(counted, (Doubt("no-confirmed-reading", period),))
+        return nothing
     opening = Doubt("period-opening-unproved", _cut(period.start_ms, first.position_ms, period))
     behind = Doubt("period-closing-unproved", _cut(closed_ms, period.end_ms, period))
     return Closing(counted, (opening, behind), *taken)

@@ -4,6 +4,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from computekit.pairs import law_of, segment_of
 
 from compute.amounts import cuts_of, split
@@ -185,6 +186,24 @@ def test_what_begins_with_an_answer_behind_the_end_is_in_doubt_once_whatever_was
     timeline = timeline_of(slots, late_ms={slots[0]: 2 * QUARTER_MS + MINUTE_MS})
     assert amounts(timeline) == [Pair(0, 1_513), Pair(0, 1_513)]
     assert codes_of(timeline) == [["no-confirmed-reading"], ["no-confirmed-reading"]]
+
+
+def test_a_first_reading_that_was_answered_behind_the_end_does_not_spare_the_others_their_confirmation():
+    end_ms = VINTAGES[1].interval.end_ms
+    slots = [end_ms - 6 * QUARTER_MS, end_ms - 4 * QUARTER_MS, end_ms - 2 * QUARTER_MS, end_ms + (DAY + 4) * QUARTER_MS]
+    timeline = timeline_of(slots, late_ms={slots[0]: 8 * QUARTER_MS})
+    # 23:00 is confirmed by 23:30, and that one by nothing within a day: the 30 quanta between them do not count. Before
+    # the first answer all of the year is in doubt (1513), behind 23:00 an hour (64), and so is the pair between (32).
+    assert amounts(timeline) == [Pair(0, 1_513), Pair(0, 1_513 + 64 + 32)]
+
+
+@pytest.mark.parametrize(("late_ms", "code"), [(0, "period-opening-unproved"), (1, "no-confirmed-reading")])
+def test_a_state_of_which_nothing_was_read_before_the_end_has_no_reading_at_all(late_ms, code):
+    time_ms = np.array([VINTAGES[1].interval.end_ms + late_ms], np.int64)
+    law = Law(cuts_of(VINTAGES, TOLERANCE_MS), interval_ms=QUARTER_MS)
+    burning = sample_segment(time_ms, time_ms, np.ones(1, np.int64), law), law
+    assert amounts(burning) == [Pair(0, 86_400_000), Pair(0, 86_400_000)]
+    assert codes_of(burning) == [[code], [code]]
 
 
 def test_where_nothing_needs_confirmation_the_last_reading_closes_and_the_rest_is_in_doubt():
