@@ -90,7 +90,7 @@ def affected(track: Track, late: Interval, vintage: Vintage) -> Pair:
     """
     here, marks, hours = vintage.interval, track.segment.marks, track.segment.hours
     law, place = track.law, track.law.cuts.edges.index(here.start_ms) + 1
-    rows = touching_hours(track.segment, late, law.interval_ms) & (hours.part == place) & late.overlaps(here)
+    rows = touching_hours(track.segment, late) & (hours.part == place) & late.overlaps(here)
     starts, ends = marks.earlier_ms, marks.later_ms
     inside = (starts >= here.start_ms) & (ends <= here.end_ms)
     touches = (starts < late.end_ms) & (ends > late.start_ms)

@@ -212,22 +212,19 @@ EMPTY = Segment()
 """No readings at all: joined to a segment it changes nothing."""
 
 
-def touching_hours(segment: Segment, span: Interval, interval_ms: int) -> NDArray[np.bool_]:
+def touching_hours(segment: Segment, span: Interval) -> NDArray[np.bool_]:
     """The rows of hours that hold every pair that touches a span of time.
 
     Args:
         segment: of one parameter.
         span: the time.
-        interval_ms: from one due slot to the next [ms]; where the span ends with a slot, an exact pair does too.
     """
     hours, marks = segment.hours, segment.marks
     # A pair lies in the hour of its later reading: of a mark, which may be long, or of the first reading behind.
     last_ms = np.max(marks.later_ms[marks.earlier_ms < span.end_ms], initial=span.end_ms)
     rows = (hours.start_ms < last_ms) & (hours.start_ms + at.HOUR_MS > span.start_ms)
     behind = hours.start_ms[hours.start_ms >= span.end_ms]
-    if len(behind) and span.end_ms % interval_ms:
-        rows |= hours.start_ms == behind[0]
-    return rows
+    return rows | np.isin(hours.start_ms, behind[:1])
 
 
 def merged(tables: Sequence[Ints]) -> Hours:

@@ -71,11 +71,20 @@ FROM_THE_30TH = (("date = 2025-06-01", "date = 2025-12-30"),)
 def test_a_late_calibration_moves_what_was_measured_meanwhile_and_nothing_else(solar):
     slots = slots_of(date(2025, 12, 28), date(2026, 1, 2))
     result = solar(steady(slots=slots), days=DECEMBER, changes=FROM_THE_30TH)
-    # 48 of the 96 MWh of 2025 were measured before the certificate, and whole hours count: 0.5 % of 48 or 49.
-    (low, high), second = pairs(result)
-    assert low in (96 - 48 * PERMITTED, 96 - 49 * PERMITTED)
-    assert (high - 96, second) == (96 - low, (24, 24))
+    # 48 of the 96 MWh of 2025 were measured before the certificate; with the hour behind 0.5 % of 49 count.
+    assert pairs(result) == [(96 - 49 * PERMITTED, 96 + 49 * PERMITTED), (24, 24)]
     assert codes(result) == ({"calibration-late"}, set())
+
+
+def test_a_late_answer_to_the_last_slot_of_a_late_calibration_moves_no_less(make_evidence, shown, project_texts):
+    # It stands where it was answered, nine seconds behind the midnight from which the certificate holds.
+    text = project_texts["solar-pv"]().replace("date = 2025-06-01", "date = 2025-12-30")
+    project = parse_project(text.replace("start = 2025-12-31", "start = 2025-12-28"))
+    values = steady(slots=slots_of(date(2025, 12, 28), date(2026, 1, 2)))
+    late = {midnight_ms(date(2025, 12, 30), ZONE): 9_000}
+    evidence = make_evidence([shown("bus", EXPORT, values, interval_ms=HOUR_MS, received_ms=late)])
+    result = compute(project, evidence, project.period[0], ruleset())
+    assert pairs(result) == [(96 - 49 * PERMITTED, 96 + 49 * PERMITTED), (24, 24)]
 
 
 def test_under_the_first_ruleset_a_late_calibration_moved_the_whole_year(solar):
@@ -106,10 +115,11 @@ def test_several_late_stretches_of_a_year_each_move_their_own(solar):
         ("2025-01-01T00:00:00+08:00", "2025-12-26T00:00:00+08:00"),
     )
     result = solar(steady(slots=slots), days=("2025-12-26", "2026-01-02"), changes=changes)
-    # The 26th with the hour after it, and from the 29th on: 24 or 25 + 72 of 144 MWh in 2025, all of 2026.
-    (low, high), second = pairs(result)
-    assert low in (144 - 96 * PERMITTED, 144 - 97 * PERMITTED)
-    assert (high - 144, second) == (144 - low, (24 - 24 * PERMITTED, 24 + 24 * PERMITTED))
+    # The 26th with the hour after it, and from the 29th on: 24 + 1 + 72 of 144 MWh in 2025, all of 2026.
+    assert pairs(result) == [
+        (144 - 97 * PERMITTED, 144 + 97 * PERMITTED),
+        (24 - 24 * PERMITTED, 24 + 24 * PERMITTED),
+    ]
     assert codes(result) == ({"calibration-late"}, {"calibration-due"})
 
 
