@@ -68,7 +68,11 @@ def undeclared_rows(project: ProjectSettings, series: Series) -> NDArray[np.bool
     """Mark the rows that another meter than the point's declared ones gave."""
     marked = np.ones(len(series), np.bool_)
     for rows, same in _stays(project, series):
-        marked[rows] &= False if same.all() else ~same[series.binding[rows]]
+        if same.all():  # the rule
+            marked[rows] = False
+            continue
+        for place in np.flatnonzero(same):
+            marked[rows] &= series.binding[rows] != place
     return marked
 
 
