@@ -44,7 +44,8 @@ class Bench(Plant):
         """One day: the same for all instruments of a kind."""
         del before
         load = 0.6 + 0.4 * np.sin(2 * np.pi * at_ms / (2 * HOUR_MS))
-        seen = {ElectricState: electric(self.seed, at_ms, _FULL_W * load), **_others(self.seed, at_ms, load)}
+        seen = _others(self.seed, at_ms, load)
+        seen[ElectricState] = electric(self.seed, at_ms, _FULL_W * load)
         return {name: seen[kind] for name, kind in self.instruments.items()}
 
 
