@@ -1,21 +1,8 @@
 """The farms that compute is measured with: a year of minutes of 40 measurands, 21 million readings."""
 
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from benchkit.report import Sizes
 from benchkit.solar_farm import Farm, farm
-
-from compute.cache import use_cache_directory
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _kernels_kept() -> Iterator[None]:
-    with tempfile.TemporaryDirectory() as folder:
-        use_cache_directory(Path(folder))
-        yield
 
 
 @pytest.fixture(scope="session")
