@@ -134,7 +134,11 @@ def _exchange(draw, feed: Feed, harm: Harm, text: str) -> Struck:
     there = SLOTS[first:] if stays else SLOTS[first : first + draw(st.integers(1, 6))]
     base = feed.total[there[0]] - begins
     foreign = {slot: feed.total[slot] - base for slot in there}
-    shows = {slot: value for slot, value in harm.shows.items() if slot not in foreign}
+    # That a reading shows too little is seen by the one before, unless that one is another meter's now.
+    unseen = {
+        slot for before, slot in pairwise(SLOTS) if before in foreign and harm.shows.get(slot, 0) < feed.truth[slot]
+    }
+    shows = {slot: value for slot, value in harm.shows.items() if slot not in {*foreign, *unseen}}
     told = {kind: getattr(harm, kind) - set(there) for kind in ("twice", "contradicted")}
     struck = replace(harm, shows=shows, foreign=foreign, **told)
     return Struck((struck,), exchanged(text, feed.point, there[0]) if declared else text)
