@@ -1,6 +1,7 @@
 """A counter that stands still is frozen only when a power shows that it should have moved, by more than its steps."""
 
 from datetime import date
+from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -34,18 +35,19 @@ def stuck(values, start_ms=NOON_MS, end_ms=TWO_MS):
 
 @pytest.fixture
 def measured(project_texts, make_evidence, shown):
-    """The generation of these counter readings and powers, and the findings of frozen counters."""
+    """The generation of these counter readings and powers, and the findings of frozen counters or of another code."""
 
-    def measure(counter, power=None, *, rules="sakugen-rules/2", name=EXPORT, **more):
+    def measure(counter, power=None, *, rules="sakugen-rules/2", name=EXPORT, code="counter-frozen", **more):
         text = project_texts["solar-pv"](auxiliary=name == IMPORT).replace("8_300_000", f"{RATED_MW}_000_000")
         project = parse_project(text)
         point = "aux" if name == IMPORT else "bus"
-        parts = [shown(point, name, counter, scale=more.pop("scale", None))]
+        told = {key: more.pop(key, None) for key in ("scale", "nonvolatile_s")}
+        parts = [shown(point, name, counter, **told)]
         if power is not None:
             parts.append(shown(point, POWER, power, **{"orientation": "export-positive"} | more))
         result = compute(project, make_evidence(parts), project.period[0], ruleset(rules))
         row = next(row for row in result.monitored if row.point == point)
-        return row.by_vintage, [finding for finding in result.findings if finding.code == "counter-frozen"]
+        return row.by_vintage, [finding for finding in result.findings if finding.code == code]
 
     return measure
 
@@ -166,6 +168,35 @@ def test_what_a_counter_catches_up_with_after_new_year_is_not_credited_to_the_ne
     years, found = measured(asleep, steady_power())
     assert found != []
     assert [year.low for year in years] == [23 * STEADY_MW, 23 * STEADY_MW]
+
+
+def test_what_a_gap_says_within_a_frozen_stretch_or_at_its_end_counts_no_more(measured):
+    """Two of them; in the first the second reading is missing, and the one that would have ended it."""
+    six_ms, eight_ms = NOON_MS + 24 * QUARTER_MS, NOON_MS + 32 * QUARTER_MS
+    values = stuck(stuck(counting()), six_ms, eight_ms)
+    values |= {NOON_MS + QUARTER_MS: None, TWO_MS: None}
+    years, found = measured(values, steady_power(), nonvolatile_s=300)
+    # 9 and 8 quarters are not proved; 8.4 MW for them and the 15 ms from a request to its answer, and a step of 1 mWh.
+    assert years[0].low == Fraction(24 * 4 - 9 - 8, 4)
+    assert years[0].high == years[0].low + Fraction(18_900_035_001 + 16_800_035_001, 10**9)
+    assert found[0].evidence["pairs"] == "2"
+    assert measured(values, steady_power(), nonvolatile_s=300, code="counter-gap-not-saved")[1] == []
+
+
+def test_a_counter_that_never_moves_at_all_is_frozen_once(measured):
+    years, (finding,) = measured(dict.fromkeys(SLOTS, 10_000 * MW), steady_power())
+    # 207 quarters at 8.4 MW, 15 ms and a step, which may have been in either year.
+    assert [(year.low, year.high) for year in years] == [(0, Fraction(434_700_035_001, 10**9))] * 2
+    assert finding.evidence["pairs"] == "1"
+
+
+def test_a_frozen_stretch_that_ends_with_the_last_reading_of_all_counts_up_to_it(measured):
+    noon_ms, last_ms = END_MS - 48 * QUARTER_MS, END_MS - 4 * QUARTER_MS
+    read = {slot: value for slot, value in stuck(counting(), noon_ms, END_MS).items() if slot <= last_ms}
+    years, _ = measured(read, steady_power())
+    assert years[1].low == 12
+    # 44 quarters and 15 ms at 8.4 MW with a step, and the hour behind them that nothing proves.
+    assert years[1].high == 12 + Fraction(92_400_035_001 + 8_400_000_001, 10**9)
 
 
 def test_a_counter_that_never_moves_again_is_frozen_to_the_end(measured):
