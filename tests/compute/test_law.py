@@ -94,6 +94,17 @@ def test_the_step_of_a_scaled_register_goes_with_its_reading_where_it_is_asked_f
     assert columns_of(series_of(read_with()), has_steps=True)[-1].tolist() == []
 
 
+def test_columns_come_in_the_types_that_kernels_are_compiled_for_and_nobody_may_write_to_them():
+    series = series_of(read_with(), read_with(address=2))
+    far = {name: getattr(series, name).astype(">i8") for name in ("time_ms", "value", "sent_ms", "received_ms")}
+    series = replace(series, quality=series.quality.astype(np.int16), binding=series.binding.astype(">i4"), **far)
+    columns = columns_of(series, has_steps=True)
+    int64, uint8 = np.dtype(np.int64), np.dtype(np.uint8)
+    assert [each.dtype for each in columns] == [int64, int64, uint8, int64, int64, uint8, np.dtype(np.int32), int64]
+    assert not any(each.flags.writeable for each in columns)
+    assert Law(Cuts(0)).edges().dtype == int64
+
+
 def test_a_counter_without_a_rating_has_no_law(project):
     (point,) = project.point
     unrated = point.model_copy(update={"rated_power_w": None})
