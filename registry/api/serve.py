@@ -20,7 +20,7 @@ class _Server(uvicorn.Server):
 
 
 def listen(settings: RegistrySettings) -> socket.socket:
-    """Bind the address of the settings.
+    """Bind the address of the settings, and let callers wait there.
 
     Raises:
         AddressInUseError: when it cannot be bound; says how to choose another.
@@ -30,6 +30,7 @@ def listen(settings: RegistrySettings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
+        listener.listen()  # whoever connects as soon as the address is told waits for uvicorn instead of being refused
     except OSError as error:
         listener.close()
         raise AddressInUseError(

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import json
+import socket
 import threading
 from pathlib import Path
 
@@ -273,6 +274,11 @@ def test_keys_that_cannot_be_read_stop_the_start(world):
 
     with pytest.raises(KeyFileError, match=r"keys\.toml"):
         asyncio.run(run())
+
+
+def test_whoever_connects_before_the_server_runs_waits_and_is_not_refused(world):
+    with listen(world.settings) as listener:
+        socket.create_connection(listener.getsockname(), timeout=5).close()
 
 
 def test_the_committed_description_is_the_one_that_is_served(bare):
