@@ -94,6 +94,17 @@ def hour_of(later_ms: int, low: int, high: int, law: Law) -> Ints:
     return np.array([[start_ms, part, low, high, 0]], np.int64)
 
 
+def rated_w(point: PointSettings) -> Fraction:
+    """The rated power of a point [W].
+
+    Raises:
+        ProjectError: when it has none.
+    """
+    if point.rated_power_w is None:
+        raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
+    return Fraction(point.rated_power_w)
+
+
 def counter_law(
     project: ProjectSettings,
     point: PointSettings,
@@ -115,11 +126,9 @@ def counter_law(
     Raises:
         ProjectError: when there is no rating, or it does not bound what is measured.
     """
-    if point.rated_power_w is None:
-        raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
+    rated, meters = rated_w(point), tuple(project.meters_of(point.id))
     registers = tuple(dict.fromkeys(bound.register for bound in series.bindings))
     lost_s = max((register.nonvolatile_s or 0 for register in registers), default=0) if rules.supply_loss else 0
-    rated, meters = Fraction(point.rated_power_w), tuple(project.meters_of(point.id))
     moved_by = None if power is None else power_law(series.measurand, power, rated, meters, rules)
     return Law(
         cuts,

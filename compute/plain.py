@@ -63,17 +63,17 @@ def _pair(earlier: Reading, later: Reading, changed: bool, skipped: bool, law: S
     coarser, apart_ms = max(step, later_step), later_slot - slot
     most = _most(later_answered - asked if ordered else apart_ms, coarser, law)
     has_gap = 0 < law[at.INTERVAL_MS] < apart_ms
-    can_lose = law[at.NONVOLATILE_MS] > 0
-    not_saved = _most(law[at.NONVOLATILE_MS], coarser, law) if can_lose and later_value < value else 0
+    can_lose = has_gap and law[at.NONVOLATILE_MS] > 0
+    not_saved = _most(law[at.NONVOLATILE_MS], coarser, law) if law[at.NONVOLATILE_MS] > 0 and later_value < value else 0
     if changed:
         low, high, code = 0, most, codes.METER_CHANGED
     elif not ordered:
         low, high, code = 0, most, codes.CLOCK_ORDER
     else:
         low, high, code = _judge(value, later_value, most, law[at.MODULUS], bool(law[at.RESETTABLE]), not_saved)
-        if can_lose and has_gap and code == codes.ROLLOVER:
+        if can_lose and code == codes.ROLLOVER:
             low, high, code = 0, most, codes.ROLLOVER_UNPROVED
-        elif can_lose and has_gap and code == codes.EXACT:
+        elif can_lose and code == codes.EXACT:
             high, code = most, codes.NOT_SAVED
         elif code == codes.EXACT and (skipped or has_gap):
             code = codes.BRIDGED

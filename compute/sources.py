@@ -169,16 +169,16 @@ def counter_modulus(registers: Sequence[Register]) -> int:
 
 
 def _steps(series: Series) -> Ints:
-    steps = np.zeros(len(series), np.int64)
+    # The words of each reading tell its scale; a reading without words is not usable and needs no step.
+    told = scale_steps(series)
+    steps = np.zeros(len(series), np.int64) if told is None else told.copy()
     per_unit = measurand(series.measurand).quanta_per_unit
     for place, bound in enumerate(series.bindings):
         register = bound.register
         here = series.binding == place
         if register.scale_register is not None:
-            # The words of each reading tell its scale; a reading without words is not usable and needs no step.
-            told = scale_steps(series)
-            steps[here] = 0 if told is None else told[here]
-        elif register.type.is_float:
+            continue
+        if register.type.is_float:
             steps[here] = _float_steps(series.value[here], register, per_unit)
         else:
             steps[here] = ceil(register.scale * per_unit)

@@ -14,7 +14,7 @@ from compute.errors import ProjectError
 from compute.frozen import POWERS
 from compute.intervals import Ints, Rate
 from compute.joining import join, settled
-from compute.law import Cuts, Law, counter_law
+from compute.law import Cuts, Law, counter_law, rated_w
 from compute.measured import counter_segment, sample_segment
 from compute.methodologies import Monitored
 from compute.project import PointSettings
@@ -89,7 +89,7 @@ def law_of(task: Task, spec: Monitored, series: tuple[Series, ...], point: Point
         return counter_law(task.project, point, series[0], power if power.bindings else None, task.rules, cuts)
     law = Law(cuts, interval_ms=max(poll_interval_ms(one) for one in series))
     if spec.kind == "integral":
-        most = _rated_mw(point) * task.rules.rated_margin
+        most = 1000 * rated_w(point) * task.rules.rated_margin
         law = replace(law, rate=Rate(most.numerator, most.denominator))
     return law
 
@@ -149,16 +149,10 @@ def believed_of(task: Task, spec: Monitored, point: PointSettings) -> Believed:
     if spec.kind == "running":
         return Believed(0, 1) if rules.only_known_states else EVERYTHING
     if spec.kind == "integral":
-        return Believed(0, floor(_rated_mw(point) * rules.rated_margin))
+        return Believed(0, floor(1000 * rated_w(point) * rules.rated_margin))
     if rules.most_voltage is None:
         return Believed(frozen=rules.frozen_voltage)
     return Believed(0, floor(_nominal_mv(point) * rules.most_voltage), rules.frozen_voltage)
-
-
-def _rated_mw(point: PointSettings) -> Fraction:
-    if point.rated_power_w is None:
-        raise ProjectError(f"point {point.id!r} has no rated_power_w, so its amounts have no upper bound")
-    return Fraction(point.rated_power_w) * 1000
 
 
 def _nominal_mv(point: PointSettings) -> Fraction:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 from computekit.pairs import counter_pairs
+from computekit.registers import register_of
 
 from compute import codes
 from compute.engine import compute
@@ -20,7 +21,6 @@ from compute.sources import counter_readings
 from compute.vintages import midnight_ms
 from ingest.store.series import Binding, Meter, Series
 from metering.decode import decode
-from metering.devicemap import parse_device_map
 from metering.quality import Quality
 
 HOUR_MS = 3_600_000
@@ -130,20 +130,6 @@ def test_values_frozen_while_the_plant_went_on_credit_no_more_than_the_rating_wh
     assert frozen[0] < credited(truth)[0][0]
 
 
-MAP = """
-schema = "sakugen.devicemap/1"
-make = "Test"
-model = "counter"
-tier = "bench"
-[[source]]
-title = "datasheet"
-read = "the manual"
-[[register]]
-name = "value"
-measurand = "energy_export_total_wh"
-function = 3
-address = 0
-"""
 STEPS = 5  # from the word before the wrap to the word after it
 WRAPS = [
     ("u16", 'scale = "1000"\nmodulus = "65536"', [[0xFFFD], [0x0002]]),
@@ -159,7 +145,7 @@ QUARTER_MS = 900_000
 
 def pair_over(project_texts, word_type, more, words):
     """What two readings of these words, a quarter of an hour apart, give: (low, high, code, R, one step)."""
-    register = parse_device_map(MAP + f'type = "{word_type}"\n{more}\n').registers[0]
+    register = register_of(EXPORT, word_type, more)
     bound = Binding("device/all", "device", Meter("Test", "Meter", "S1"), "0" * 64, register, 1, QUARTER_MS, ())
     time_ms = START_MS + np.array([0, QUARTER_MS], np.int64)
     series = Series(

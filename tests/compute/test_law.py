@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from computekit.registers import register_of
 
 from compute import layout as at
 from compute.errors import ProjectError
@@ -13,27 +14,13 @@ from compute.project import parse_project
 from compute.rulesets import ruleset
 from ingest.store.series import Binding, Meter, empty_series
 from metering import decode
-from metering.devicemap import parse_device_map
 
 RULES = ruleset("sakugen-rules/2")
-MAP = """
-schema = "sakugen.devicemap/1"
-make = "Test"
-model = "Meter"
-tier = "bench"
-[[source]]
-title = "datasheet"
-read = "the manual"
-[[register]]
-name = "value"
-measurand = "energy_export_total_wh"
-function = 3
-"""
-JUNE_MS, MONTH_MS = 1_748_707_200_000, 30 * 86_400_000  # 2025-06-01T00:00:00+08:00
+JUNE_MS = 1_748_707_200_000  # 2025-06-01T00:00:00+08:00
 
 
 def read_with(kind="u32", scale="1", more="", *, serial="S1", address=0):
-    (register,) = parse_device_map(f'{MAP}address = {address}\ntype = "{kind}"\nscale = "{scale}"\n{more}').registers
+    register = register_of("energy_export_total_wh", kind, f'scale = "{scale}"\n{more}', address=address)
     blocks = (decode.Block(3, 0, 2),)
     return Binding("device/all", "device", Meter("Test", "Meter", serial), "0" * 64, register, 1, 60_000, blocks)
 

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from computekit.pairs import law_of, segment_of
+from computekit.sites import two_meters
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -47,19 +48,11 @@ def in_any_order(parts, order, law):
 
 
 @pytest.fixture(scope="module")
-def site(project_texts, make_evidence, shown):
+def site(project_texts, make_evidence):
     """A project, and a counter and its power of four hours, minute by minute, one of two meters being foreign."""
     project = parse_project(project_texts["solar-pv"]())
     slots = [START_MS + place * MINUTE_MS for place in range(240)]
-    own, foreign = (
-        make_evidence([
-            shown("bus", EXPORT, dict.fromkeys(slots, 0), interval_ms=MINUTE_MS, nonvolatile_s=60, serial=serial),
-            shown("bus", POWER, dict.fromkeys(slots, 0), interval_ms=MINUTE_MS, orientation="export-positive"),
-        ])
-        for serial in ("S1", "S2")
-    )  # fmt: skip
-    counter, other = own.series("bus", EXPORT), foreign.series("bus", EXPORT)
-    return project, replace(counter, bindings=(*counter.bindings, *other.bindings)), own.series("bus", POWER)
+    return project, *two_meters(make_evidence, slots, MINUTE_MS)
 
 
 @st.composite

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 import pytest
 from computekit.runs import examples
+from computekit.sites import two_meters
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,19 +32,10 @@ GAINS = (0, 0, 0, 1, MW // 60, MW // 60, 3 * MW, -(10**11), -3)
 
 
 @pytest.fixture(scope="module")
-def site(project_texts, make_evidence, shown):
+def site(project_texts, make_evidence):
     """A project, a counter of two meters of which one is foreign, and its power, minute by minute."""
     slots = [START_MS + place * MINUTE_MS for place in range(SIZE)]
-    own, foreign = (
-        make_evidence([
-            shown("bus", EXPORT, dict.fromkeys(slots, 0), interval_ms=MINUTE_MS, nonvolatile_s=60, serial=serial),
-            shown("bus", POWER, dict.fromkeys(slots, 0), interval_ms=MINUTE_MS, orientation="export-positive"),
-        ])
-        for serial in ("S1", "S2")
-    )  # fmt: skip
-    counter, other = own.series("bus", EXPORT), foreign.series("bus", EXPORT)
-    counter = replace(counter, bindings=(*counter.bindings, *other.bindings))
-    return parse_project(project_texts["solar-pv"]()), counter, own.series("bus", POWER)
+    return parse_project(project_texts["solar-pv"]()), *two_meters(make_evidence, slots, MINUTE_MS)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from computekit import registers
 
 from compute.judged import Presence, presence
 from compute.law import Cuts, Law
@@ -22,27 +23,8 @@ from compute.sources import (
 from compute.track import Track
 from ingest.store.series import Binding, Meter, Series, empty_series
 from metering import decode
-from metering.devicemap import parse_device_map
 from metering.interval import Interval
 from metering.quality import Quality
-
-HEAT_MAP = """
-schema = "sakugen.devicemap/1"
-make = "Test"
-model = "heat"
-tier = "bench"
-[[source]]
-title = "datasheet"
-read = "the manual"
-[[register]]
-name = "value"
-measurand = "heat_total_j"
-function = 3
-address = 0
-type = "f32"
-scale = "3600000"
-"""
-
 
 METER = Meter("Test", "Meter", "S1")
 JUNE_MS = 1_748_707_200_000  # 2025-06-01T00:00:00+08:00
@@ -50,9 +32,7 @@ MINUTE_MS = 60_000
 
 
 def register_of(word_type="u32", more='scale = "1"'):
-    return parse_device_map(
-        HEAT_MAP.replace('type = "f32"\nscale = "3600000"', f'type = "{word_type}"\n{more}')
-    ).registers[0]
+    return registers.register_of("heat_total_j", word_type, more)
 
 
 def bound(register=None, meter=METER, interval_ms=MINUTE_MS, blocks=()):
@@ -258,5 +238,5 @@ def test_nothing_read_is_no_coverage_and_one_long_gap():
 
 @pytest.mark.parametrize(("modulus", "counts_as"), [(2**32, 2**32 * 3_600_000), (2**63 - 1, 0)])
 def test_a_modulus_that_int64_quanta_cannot_hold_is_as_good_as_none(modulus, counts_as):
-    text = HEAT_MAP.replace('type = "f32"', f'type = "u64"\nmodulus = "{modulus}"')
-    assert counter_modulus(list(parse_device_map(text).registers)) == counts_as
+    register = register_of("u64", f'scale = "3600000"\nmodulus = "{modulus}"')
+    assert counter_modulus([register]) == counts_as

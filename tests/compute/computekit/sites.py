@@ -4,7 +4,7 @@ A `Feed` is what a measurand truly showed; a `Harm` is what became of it on its 
 recorded. Two days with New Year between them, read every hour.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -13,6 +13,8 @@ from computekit.records import Shown
 from hypothesis import strategies as st
 
 from compute.vintages import midnight_ms
+from ingest.store.readings import Evidence
+from ingest.store.series import Series
 
 HOUR_MS = 3_600_000
 START_MS, NEW_YEAR_MS, END_MS = (
@@ -181,6 +183,23 @@ def powers(draw, feed: Feed) -> Feed:
     odd = draw(st.dictionaries(st.sampled_from(SLOTS), st.integers(-(10**10), 10**10), max_size=4))
     ways = [None, "import-positive", "export-positive"] if name == "active_power_w" else [None]
     return Feed(feed.point, name, dict.fromkeys(SLOTS, steady) | odd, {"orientation": draw(st.sampled_from(ways))})
+
+
+def two_meters(
+    make_evidence: Callable[[Sequence[Shown]], Evidence], slots: Sequence[int], interval_ms: int
+) -> tuple[Series, Series]:
+    """A counter that knows two meters, S1 and S2, and the power that moves it; all readings are 0 and of S1."""
+    export, power, zeros = "energy_export_total_wh", "active_power_w", dict.fromkeys(slots, 0)
+    own, other = (
+        make_evidence([
+            Shown("bus", export, zeros, interval_ms=interval_ms, nonvolatile_s=60, serial=serial),
+            Shown("bus", power, zeros, interval_ms=interval_ms, orientation="export-positive"),
+        ])
+        for serial in ("S1", "S2")
+    )  # fmt: skip
+    counter = own.series("bus", export)
+    bindings = (*counter.bindings, *other.series("bus", export).bindings)
+    return replace(counter, bindings=bindings), own.series("bus", power)
 
 
 # --- out of order ----------------------------------------------------------------------------------------------------
